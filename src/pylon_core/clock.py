@@ -1,0 +1,32 @@
+"""Time as a parameter: only the composition root names the real clock."""
+
+import time
+from datetime import UTC, datetime
+from typing import Protocol
+
+
+class Clock(Protocol):
+    """Two times: one for data, one for durations and deadlines. Safe from any thread."""
+
+    def now_ns(self) -> int:
+        """Nanoseconds since the Unix epoch; may jump."""
+
+    def monotonic(self) -> float:
+        """Seconds that never go back; only differences mean anything."""
+
+
+class SystemClock:
+    def now_ns(self) -> int:
+        return time.time_ns()
+
+    def monotonic(self) -> float:
+        return time.monotonic()
+
+
+def rfc3339(epoch_ms: int) -> str:
+    """Milliseconds since the epoch as UTC text, ``2026-05-02T22:22:53.120Z``."""
+    moment = datetime.fromtimestamp(epoch_ms // 1000, UTC)
+    return f"{moment:%Y-%m-%dT%H:%M:%S}.{epoch_ms % 1000:03d}Z"
+
+
+_: Clock = SystemClock()

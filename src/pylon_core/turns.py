@@ -1,0 +1,51 @@
+"""Turns: how many threads compute at once, and how a thread steps aside while it waits.
+
+A server that runs many threads under one interpreter lock is fastest when only a few of them want the lock.
+The server lends each computing thread one of a few *turns*; code on any floor wraps each wait (a commit, a
+function's reply, a network call) in ``with blocking():``, which gives the turn back for that time. On a
+thread that holds no turn, ``blocking`` costs nothing and does nothing, so lower floors need not know whether
+a server is there.
+"""
+
+import threading
+from types import TracebackType
+from typing import Protocol
+
+
+class Turn(Protocol):
+    """What a server lends a thread; called only by that thread."""
+
+    def release(self) -> None: ...
+
+    def acquire(self) -> None: ...
+
+
+class _Held(threading.local):
+    turn: Turn | None = None
+
+
+_held = _Held()
+
+
+def hold(turn: Turn | None) -> None:
+    """Say which turn the calling thread computes under (``None``: none any more)."""
+    _held.turn = turn
+
+
+class blocking:  # noqa: N801 - reads as a statement: ``with blocking():``
+    """Give the calling thread's turn back while the body waits. May be nested."""
+
+    __slots__ = ("_turn",)
+
+    def __enter__(self) -> None:
+        self._turn = _held.turn
+        if self._turn is not None:
+            _held.turn = None
+            self._turn.release()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._turn is not None:
+            self._turn.acquire()
+            _held.turn = self._turn

@@ -1,0 +1,4 @@
+"""Owns server functions: the NDJSON protocol, the registry, the runner.
+
+Never starts processes or imports the server.
+"""

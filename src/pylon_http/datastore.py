@@ -1,0 +1,145 @@
+"""The ``DataStore`` protocol: everything the floors above ask of a database.
+
+Three types, from narrow to wide: a ``Reader`` reads one consistent state; a ``TxStore`` also writes, inside
+one transaction; a ``DataStore`` opens both. There is no other way to change a row, and a ``TxStore`` appends
+the change-log entry itself, so no caller can forget it (design §3.1). What every adapter must hold is the
+suite in ``tests/conformance``.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from typing import Any, Protocol, TypeVar
+
+import msgspec
+
+from pylon_core.errors import PylonError
+from pylon_http.changes import ChangeEvent
+
+Row = dict[str, Any]
+"""An entity row: ``id`` and every declared field, values in their declared JSON types."""
+
+T = TypeVar("T")
+
+
+class DataError(PylonError):
+    """The store refused or could not do it; ``code`` is one of contract 12 §6."""
+
+
+class Condition(msgspec.Struct, frozen=True):
+    """A row condition as SQL: columns double-quoted, parameters as ``?``, portable between the engines.
+
+    True means the row is in; false and NULL both mean it is out.
+    """
+
+    sql: str
+    params: tuple[Any, ...] = ()
+
+
+class Filter(msgspec.Struct, frozen=True):
+    """Which rows, in which order: the caller's filter and, ANDed, the condition its read policy compiled to.
+
+    ``where`` is the filter language of contract 12 §7 without its ``$order``, ``$limit`` and ``$offset``
+    members, which stand beside it. ``after`` is exclusive and means "by ``id`` ascending, from there on".
+    ``limit`` ``None`` means every row.
+    """
+
+    where: Mapping[str, Any] = {}
+    condition: Condition | None = None
+    order: tuple[tuple[str, bool], ...] = ()
+    """Pairs of field and whether it descends; ``id`` ascending breaks ties."""
+    limit: int | None = None
+    offset: int = 0
+    after: str | None = None
+
+
+class LogPage(msgspec.Struct, frozen=True):
+    """A stretch of the change log: its entries, whether more follow, the newest seq, the oldest cursor served.
+
+    A cursor above 0 and below ``floor`` may have missed entries that are gone; its holder must start again.
+    """
+
+    events: Sequence[ChangeEvent]
+    has_more: bool
+    head: int
+    floor: int
+
+
+class Reader(Protocol):
+    """Reads one consistent state. Every method raises ``DataError`` ENTITY_NOT_FOUND for an unknown entity."""
+
+    def get(self, entity: str, row_id: str) -> Row | None:
+        """The row, or ``None`` when there is none."""
+
+    def query(self, entity: str, rows: Filter) -> list[Row]:
+        """The rows a filter selects. INVALID_COLUMN for an unknown field, INVALID_QUERY for a bad operator."""
+
+    def count(self, entity: str, rows: Filter) -> int:
+        """How many rows a filter selects, its limit and offset aside."""
+
+    def lookup(self, entity: str, field: str, value: Any) -> Row | None:
+        """The first row by id whose field equals the value, or ``None``."""
+
+
+class TxStore(Reader, Protocol):
+    """Reads and writes inside one transaction, and sees its own writes. Used by one thread at a time.
+
+    A write that raises leaves no trace of itself; the transaction goes on and may still commit.
+    """
+
+    def insert(self, entity: str, data: Mapping[str, Any], row_id: str | None = None) -> Row:
+        """Store a new row under ``row_id`` (default: a fresh id) and return it whole.
+
+        INVALID_COLUMN for an unknown field; CRDT_APPLY_FAILED or INVALID_DATA for a value of the wrong type;
+        INSERT_FAILED for a missing required field (400) or a taken id or unique value (409).
+        """
+
+    def update(self, entity: str, row_id: str, patch: Mapping[str, Any]) -> Row | None:
+        """Change the fields in ``patch`` (``id`` ignored) and return the whole row; ``None``: no such row.
+
+        A patch that changes nothing writes nothing. Errors as for ``insert``, with UPDATE_FAILED.
+        """
+
+    def delete(self, entity: str, row_id: str) -> bool:
+        """Remove the row; false when there is none."""
+
+    def savepoint(self) -> AbstractContextManager[None]:
+        """Undo what the body wrote when it raises, and only that."""
+
+    def recall(self, scope: str, op_id: str) -> str | None:
+        """The row id remembered for an operation of this scope, or ``None`` when it was never applied."""
+
+    def remember(self, scope: str, op_id: str, row_id: str) -> None:
+        """Remember an operation as applied; it commits or vanishes with the transaction."""
+
+
+class DataStore(Protocol):
+    """A database of entities. Any thread may call any method."""
+
+    def read(self) -> AbstractContextManager[Reader]:
+        """One consistent state to read several things from."""
+
+    def get(self, entity: str, row_id: str) -> Row | None:
+        """``Reader.get`` on the newest committed state."""
+
+    def transact(self, work: Callable[[TxStore], T]) -> T:
+        """Run ``work`` in one transaction and return its result once that is durable.
+
+        When ``work`` raises, nothing it wrote remains and the error goes on to the caller. ``work`` may run on
+        another thread, may not call ``transact`` (NESTED_TRANSACTION) and must bound its own waits. COMMIT_FAILED
+        means the outcome is unknown: the caller must ask by op id before trying again.
+        """
+
+    def changes(self, since: int, limit: int) -> LogPage:
+        """Log entries with ``seq > since``, ascending, at most ``limit``, as of the newest commit."""
+
+    def head(self) -> int:
+        """The newest committed seq; 0 when nothing was ever written."""
+
+    def subscribe(self, listener: Callable[[Sequence[ChangeEvent]], None]) -> Callable[[], None]:
+        """Call ``listener`` after each commit with its events, in seq order; returns the way to stop.
+
+        Listeners run on the committing thread, one call at a time; they must not block or raise.
+        """
+
+    def close(self) -> None:
+        """Let running work end, refuse new work, release the files. Safe twice."""

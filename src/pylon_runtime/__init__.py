@@ -1,0 +1,4 @@
+"""Owns the server: listener, hub, Bun supervisor, configuration, composition.
+
+Never imports the command line.
+"""
