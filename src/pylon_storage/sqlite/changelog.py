@@ -1,0 +1,94 @@
+"""The change log in its table: append inside the writing transaction, read by cursor (design §3.3).
+
+Seqs come from a counter that the transaction carries, so the order of seqs is the order of commits, and the
+log's newest entry is never removed, so seqs go on after a restart. ``_pylon_meta`` keeps ``floor`` (the oldest
+cursor still served) and ``visibility`` (a fingerprint of the read policies): when the policies change, old
+entries would be judged by new rules, so the whole log moves beyond every cursor given out before, and their
+holders start again.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import apsw
+import msgspec
+
+from pylon_core import jsontext
+from pylon_http import ChangeEvent, ChangeKind, LogPage
+
+TABLES = (
+    (
+        "CREATE TABLE IF NOT EXISTS _pylon_changes (seq INTEGER PRIMARY KEY, entity TEXT NOT NULL,"
+        " row_id TEXT NOT NULL, kind TEXT NOT NULL, data TEXT, before TEXT, timestamp_ms INTEGER NOT NULL)"
+    ),
+    "CREATE TABLE IF NOT EXISTS _pylon_meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID",
+    (
+        "CREATE TABLE IF NOT EXISTS _pylon_ops (scope TEXT NOT NULL, op_id TEXT NOT NULL, row_id TEXT NOT NULL,"
+        " timestamp_ms INTEGER NOT NULL, PRIMARY KEY (scope, op_id)) WITHOUT ROWID"
+    ),
+)
+_APPEND = "INSERT INTO _pylon_changes VALUES (?, ?, ?, ?, ?, ?, ?)"
+_PAGE = "SELECT * FROM _pylon_changes WHERE seq > ? ORDER BY seq LIMIT ?"
+
+_row_decoder = msgspec.json.Decoder(dict)
+
+
+def append(connection: apsw.Connection, event: ChangeEvent) -> None:
+    connection.execute(
+        _APPEND,
+        (
+            event.seq,
+            event.entity,
+            event.row_id,
+            event.kind.value,
+            None if event.row is None else jsontext.encode(event.row).decode(),
+            None if event.before is None else jsontext.encode(event.before).decode(),
+            event.timestamp_ms,
+        ),
+    )
+
+
+def head(connection: apsw.Connection) -> int:
+    return int(connection.execute("SELECT coalesce(max(seq), 0) FROM _pylon_changes").get)
+
+
+def page(connection: apsw.Connection, since: int, limit: int) -> tuple[Sequence[ChangeEvent], bool]:
+    """At most ``limit`` entries after ``since``, and whether more follow."""
+    found = connection.execute(_PAGE, (since, limit + 1)).fetchall()
+    return [_event(columns) for columns in found[:limit]], len(found) > limit
+
+
+def floor(connection: apsw.Connection) -> int:
+    return int(connection.execute("SELECT value FROM _pylon_meta WHERE key = 'floor'").get or 0)
+
+
+def renew_for(connection: apsw.Connection, visibility: str) -> None:
+    """Start a new stretch of seqs when the read policies are not those the log was written under."""
+    before = connection.execute("SELECT value FROM _pylon_meta WHERE key = 'visibility'").get
+    if before == visibility:
+        return
+    newest = head(connection)
+    if before is not None and newest:
+        connection.execute("UPDATE _pylon_changes SET seq = -seq")
+        connection.execute("UPDATE _pylon_changes SET seq = ? - seq", (newest,))
+        _set(connection, "floor", str(newest + 1))
+    _set(connection, "visibility", visibility)
+
+
+def log_page(connection: apsw.Connection, since: int, limit: int, newest: int) -> LogPage:
+    events, has_more = page(connection, since, limit)
+    last = events[-1].seq if events else 0
+    return LogPage(events, has_more, max(newest, last), floor(connection))
+
+
+def _set(connection: apsw.Connection, key: str, value: str) -> None:
+    connection.execute("INSERT OR REPLACE INTO _pylon_meta VALUES (?, ?)", (key, value))
+
+
+def _event(columns: tuple[Any, ...]) -> ChangeEvent:
+    seq, entity, row_id, kind, data, before, timestamp_ms = columns
+    return ChangeEvent(seq, entity, row_id, ChangeKind(kind), _decoded(data), _decoded(before), timestamp_ms)
+
+
+def _decoded(text: str | None) -> dict[str, Any] | None:
+    return None if text is None else _row_decoder.decode(text)

@@ -1,0 +1,270 @@
+"""The group committer: many threads' writes, one transaction, one fsync (design §3.5).
+
+There is no writer thread. The first thread that wants to write *leads*: it runs its own work and that of
+everybody who queued meanwhile, each in a savepoint, commits once, answers them all, and hands the lead to the
+next in the queue. Alone, a writer pays no thread switch; in a crowd, the fsync of one group is the time in which
+the next one gathers.
+
+    idle --(a thread arrives)--> led --(queue empty after a group)--> idle
+                                 led --(queue not empty)--> led by the first in the queue
+
+Any thread may call ``run``. ``_lock`` guards the queue, the lead and the closed flag, and is never held while work
+or SQLite runs; the leader alone touches the connection.
+"""
+
+import threading
+from collections import deque
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import apsw
+import structlog
+
+from pylon_core.clock import Clock
+from pylon_core.turns import blocking
+from pylon_http import ChangeEvent, DataError
+from pylon_storage.faults import FaultPoints
+from pylon_storage.sqlite import changelog
+
+T = TypeVar("T")
+
+GROUP_JOBS_MAX = 256
+GROUP_SECONDS = 0.004
+"""A group stops taking work after this long, so that the first in it does not wait for many slow ones."""
+CHECKPOINT_PAGES = 2_000
+"""WAL pages (8 MB) after which the leader copies them into the database, once everybody has been answered."""
+
+log = structlog.get_logger("pylon.storage")
+
+
+class WriteGroup:
+    """What the work of one group shares: the connection, the next seq, the events not yet committed."""
+
+    __slots__ = ("connection", "events", "head", "timestamp_ms")
+
+    def __init__(self, connection: apsw.Connection, head: int, timestamp_ms: int) -> None:
+        self.connection = connection
+        self.head = head
+        self.timestamp_ms = timestamp_ms
+        self.events: list[ChangeEvent] = []
+
+    def undo_to(self, events: int) -> None:
+        self.head -= len(self.events) - events
+        del self.events[events:]
+
+
+class _Job:
+    __slots__ = ("arrived", "error", "leads", "result", "work")
+
+    def __init__(self, work: Callable[[WriteGroup], Any]) -> None:
+        self.work = work
+        self.result: Any = None
+        self.error: BaseException | None = None
+        self.leads = False
+        self.arrived = threading.Lock()
+        self.arrived.acquire()
+
+
+class GroupCommitter:
+    """Runs work in durable transactions on the one writing connection.
+
+    ``open_writer`` makes a fresh connection, at first and after any failed COMMIT: a handle whose fsync failed
+    is never used again. ``publish`` gets each commit's events, in order, before anybody is answered.
+    """
+
+    def __init__(
+        self,
+        open_writer: Callable[[], apsw.Connection],
+        publish: Callable[[list[ChangeEvent]], None],
+        on_reopen: Callable[[], None],
+        clock: Clock,
+        faults: FaultPoints,
+    ) -> None:
+        self._open_writer = open_writer
+        self._publish = publish
+        self._on_reopen = on_reopen
+        self._clock = clock
+        self._faults = faults
+        self._lock = threading.Lock()
+        self._queue: deque[_Job] = deque()
+        self._led = False
+        self._closed = False
+        self._idle = threading.Condition(self._lock)
+        self._writing_thread: int | None = None
+        self._wal_pages = 0
+        self._connection: apsw.Connection | None = None
+        self._head = 0
+        self._connect()
+
+    @property
+    def head(self) -> int:
+        """The newest committed seq. Read without the lock: it is one assignment, made before any answer."""
+        return self._head
+
+    def run(self, work: Callable[[WriteGroup], T]) -> T:
+        """Do ``work`` in a transaction; returns its result once it is on disk, or raises its error.
+
+        Raises DataError NESTED_TRANSACTION from inside other work, NOT_AVAILABLE once closed or while the
+        database cannot be opened, COMMIT_FAILED when the outcome is unknown.
+        """
+        if self._writing_thread == threading.get_ident():
+            raise DataError("NESTED_TRANSACTION", "A transaction is already open here.")
+        job = _Job(work)
+        with self._lock:
+            if self._closed:
+                raise DataError("NOT_AVAILABLE", "The database is closed.")
+            self._queue.append(job)
+            leads, self._led = not self._led, True
+        if not leads:
+            with blocking():
+                job.arrived.acquire()
+            leads = job.leads
+        if leads:
+            self._lead()
+        if job.error is not None:
+            raise job.error
+        result: T = job.result
+        return result
+
+    def close(self) -> None:
+        """Refuse new work, wait for what is queued, close the connection. Safe twice."""
+        with self._lock:
+            self._closed = True
+            while self._led:
+                self._idle.wait()
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+    def _lead(self) -> None:
+        """Run one group, answer its members, give the lead away; whatever happens, nobody is left waiting."""
+        jobs: list[_Job] = []
+        try:
+            self._writing_thread = threading.get_ident()
+            self._run_group(jobs)
+        finally:
+            self._writing_thread = None
+            for job in jobs:
+                job.arrived.release()
+            self._checkpoint_when_due()
+            self._hand_over()
+
+    def _hand_over(self) -> None:
+        with self._lock:
+            successor = self._queue[0] if self._queue else None
+            if successor is None:
+                self._led = False
+                self._idle.notify_all()
+        if successor is not None:
+            successor.leads = True
+            successor.arrived.release()
+
+    def _run_group(self, jobs: list[_Job]) -> None:
+        """Fill ``jobs`` from the queue, doing each one's work, commit them together, publish the events."""
+        group = self._begin()
+        if group is None:
+            jobs.extend(self._take_all())
+            _fail(jobs, DataError("NOT_AVAILABLE", "The database cannot be opened for writing."))
+            return
+        try:
+            self._do_jobs(group, jobs)
+            self._commit(group)
+        except apsw.Error as error:
+            log.exception("commit_failed", error=type(error).__name__)
+            self._abandon()
+            _fail(jobs, DataError("COMMIT_FAILED", "It is unknown whether the write was stored. Try again."))
+            return
+        self._head = group.head
+        self._faults.hit("store.before_publish")
+        if group.events:
+            self._publish(group.events)
+
+    def _begin(self) -> WriteGroup | None:
+        try:
+            connection = self._ready_connection()
+            connection.execute("BEGIN IMMEDIATE")
+        except apsw.Error as error:
+            log.exception("database_unavailable", error=type(error).__name__)
+            self._abandon()
+            return None
+        return WriteGroup(connection, self._head, self._clock.now_ns() // 1_000_000)
+
+    def _do_jobs(self, group: WriteGroup, jobs: list[_Job]) -> None:
+        deadline = self._clock.monotonic() + GROUP_SECONDS
+        while len(jobs) < GROUP_JOBS_MAX and self._queue:
+            job = self._queue.popleft()
+            jobs.append(job)
+            _do(job, group)
+            if self._clock.monotonic() >= deadline:
+                return
+
+    def _commit(self, group: WriteGroup) -> None:
+        if group.connection.get_autocommit():
+            raise apsw.AbortError("the database rolled the transaction back")
+        self._faults.hit("store.before_commit")
+        with blocking():
+            group.connection.execute("COMMIT")
+        self._faults.hit("store.after_commit")
+
+    def _checkpoint_when_due(self) -> None:
+        if self._wal_pages < CHECKPOINT_PAGES or self._connection is None:
+            return
+        self._wal_pages = 0
+        try:
+            with blocking():
+                self._connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
+        except apsw.Error as error:
+            log.warning("checkpoint_failed", error=type(error).__name__)
+
+    def _take_all(self) -> list[_Job]:
+        with self._lock:
+            jobs = list(self._queue)
+            self._queue.clear()
+        return jobs
+
+    def _ready_connection(self) -> apsw.Connection:
+        if self._connection is None:
+            self._connect()
+            self._on_reopen()
+        assert self._connection is not None
+        return self._connection
+
+    def _connect(self) -> None:
+        connection = self._open_writer()
+        connection.set_wal_hook(self._note_wal_pages)
+        self._head = changelog.head(connection)
+        self._connection = connection
+
+    def _abandon(self) -> None:
+        """Close the handle whose commit failed; the next group opens a new one and reads what became of it."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            try:
+                connection.close(force=True)
+            except apsw.Error as error:
+                log.warning("close_failed", error=type(error).__name__)
+
+    def _note_wal_pages(self, _connection: apsw.Connection, _database: str, pages: int) -> int:
+        self._wal_pages = pages
+        return apsw.SQLITE_OK
+
+
+def _do(job: _Job, group: WriteGroup) -> None:
+    """Do one job's work inside a savepoint; its failure undoes it alone."""
+    connection, events = group.connection, len(group.events)
+    try:
+        connection.execute("SAVEPOINT job")
+        job.result = job.work(group)
+        connection.execute("RELEASE job")
+    except BaseException as error:  # noqa: BLE001 - it belongs to the thread that brought the work
+        job.error = error
+        group.undo_to(events)
+        if not connection.get_autocommit():
+            connection.execute("ROLLBACK TO job")
+            connection.execute("RELEASE job")
+
+
+def _fail(jobs: list[_Job], error: DataError) -> None:
+    for job in jobs:
+        if job.error is None:
+            job.error = error

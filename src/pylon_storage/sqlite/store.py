@@ -1,0 +1,214 @@
+"""The ``DataStore`` over one SQLite file.
+
+Any thread may call it. One writer commits in groups (``committer``), readers come from a pool, and each call of
+``transact`` that returned is on disk. The lock guards only the listeners and the seq published last.
+"""
+
+import tempfile
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TypeVar
+
+import apsw
+
+from pylon_core.clock import Clock, SystemClock
+from pylon_core.ids import RowIds
+from pylon_core.manifest import AppManifest
+from pylon_http import ChangeEvent, DataError, DataStore, LogPage, Reader, Row, TxStore
+from pylon_storage import schema
+from pylon_storage.codec import EntityCodec
+from pylon_storage.faults import FaultPoints, NoFaults
+from pylon_storage.sqlite import changelog, sessions
+from pylon_storage.sqlite.committer import GroupCommitter, WriteGroup
+from pylon_storage.sqlite.connections import ReaderPool, open_writer
+from pylon_storage.sqlite.transaction import Catalog, SqliteReader, SqliteTx
+from pylon_storage.sqlite.translate import reading
+
+T = TypeVar("T")
+Listener = Callable[[Sequence[ChangeEvent]], None]
+
+CATCH_UP_EVENTS = 1_000
+
+
+class SqliteStore:
+    """Opens the file, brings its tables up to the manifest, and serves reads and transactions.
+
+    ``watched`` names, per entity, the fields that decide who may read a row; ``visibility`` is a fingerprint
+    of the rules themselves. ``durable`` false is for a database that does not outlive the process.
+    Raises DataError SCHEMA_INIT_FAILED when the file cannot be opened or brought up to the manifest.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        manifest: AppManifest,
+        *,
+        watched: Mapping[str, frozenset[str]],
+        visibility: str,
+        clock: Clock,
+        faults: FaultPoints,
+        durable: bool = True,
+        vfs: str | None = None,
+    ) -> None:
+        self._path = path
+        self._durable = durable
+        self._vfs = vfs
+        self._ids = RowIds(clock)
+        self._codecs = {entity.name: EntityCodec(entity) for entity in manifest.entities}
+        self._catalog = Catalog(self._codecs, watched)
+        self._listeners: tuple[Listener, ...] = ()
+        self._lock = threading.Lock()
+        _bring_up(self._open_writer, manifest, visibility)
+        self._readers = ReaderPool(path, vfs)
+        self._committer = GroupCommitter(self._open_writer, self._publish, self._publish_unknown, clock, faults)
+        self._published = self._committer.head
+
+    @property
+    def committer(self) -> GroupCommitter:
+        """Where the other tables of this file (sessions) are written."""
+        return self._committer
+
+    @property
+    def readers(self) -> ReaderPool:
+        return self._readers
+
+    def get(self, entity: str, row_id: str) -> Row | None:
+        codec = self._catalog.codec(entity)
+        pool = self._readers
+        generation = pool.generation
+        connection = pool.take()
+        try:
+            with reading(entity):
+                found = connection.execute(codec.get_sql, (row_id,)).fetchone()
+        finally:
+            pool.give_back(connection, generation)
+        return None if found is None else codec.decode(found)
+
+    @contextmanager
+    def read(self) -> Iterator[Reader]:
+        with self._readers.borrow() as connection:
+            connection.execute("BEGIN")
+            try:
+                yield SqliteReader(connection, self._catalog)
+            finally:
+                connection.execute("ROLLBACK")
+
+    def transact(self, work: Callable[[TxStore], T]) -> T:
+        def run(group: WriteGroup) -> T:
+            return work(SqliteTx(group, self._catalog, self._ids.next))
+
+        return self._committer.run(run)
+
+    def changes(self, since: int, limit: int) -> LogPage:
+        with self._readers.borrow() as connection, reading("the change log"):
+            page = changelog.log_page(connection, since, limit, self._committer.head)
+        return LogPage([self._current(event) for event in page.events], page.has_more, page.head, page.floor)
+
+    def head(self) -> int:
+        return self._committer.head
+
+    def subscribe(self, listener: Listener) -> Callable[[], None]:
+        with self._lock:
+            self._listeners = (*self._listeners, listener)
+
+        def unsubscribe() -> None:
+            with self._lock:
+                self._listeners = tuple(other for other in self._listeners if other is not listener)
+
+        return unsubscribe
+
+    def close(self) -> None:
+        self._committer.close()
+        self._readers.close()
+
+    def _open_writer(self) -> apsw.Connection:
+        return open_writer(self._path, durable=self._durable, vfs=self._vfs)
+
+    def _publish(self, events: Sequence[ChangeEvent]) -> None:
+        """Called by the committer's leader only, so one call at a time and in seq order."""
+        self._published = events[-1].seq
+        for listener in self._listeners:
+            listener(events)
+
+    def _publish_unknown(self) -> None:
+        """After a reopening: what a failed COMMIT did leave on disk is announced like any other commit."""
+        self._readers.discard()
+        with self._readers.borrow() as connection:
+            has_more = True
+            while has_more:
+                events, has_more = changelog.page(connection, self._published, CATCH_UP_EVENTS)
+                if events:
+                    self._publish(events)
+
+    def _current(self, event: ChangeEvent) -> ChangeEvent:
+        """The event with exactly the fields that the entity has today."""
+        codec = self._codecs.get(event.entity)
+        if codec is None or event.row is None or event.row.keys() == set(codec.columns):
+            return event
+        row = {column: event.row.get(column) for column in codec.columns}
+        return ChangeEvent(
+            event.seq, event.entity, event.row_id, event.kind, row, event.before, event.timestamp_ms
+        )
+
+
+class EphemeralStore(SqliteStore):
+    """A store in a directory of its own that goes with it: for tests and in-memory runs."""
+
+    def __init__(
+        self,
+        manifest: AppManifest,
+        *,
+        watched: Mapping[str, frozenset[str]],
+        visibility: str = "",
+        clock: Clock | None = None,
+    ) -> None:
+        self._directory = tempfile.TemporaryDirectory(prefix="pylon-")
+        super().__init__(
+            Path(self._directory.name) / "ephemeral.db",
+            manifest,
+            watched=watched,
+            visibility=visibility,
+            clock=clock or SystemClock(),
+            faults=NoFaults(),
+            durable=False,
+        )
+
+    def close(self) -> None:
+        super().close()
+        self._directory.cleanup()
+
+
+def _bring_up(connect: Callable[[], apsw.Connection], manifest: AppManifest, visibility: str) -> None:
+    try:
+        connection = connect()
+        try:
+            with connection:
+                for statement in (*changelog.TABLES, *sessions.TABLES):
+                    connection.execute(statement)
+                for statement in schema.additions(manifest, _tables(connection)):
+                    connection.execute(statement)
+                changelog.renew_for(connection, visibility)
+        finally:
+            connection.close()
+    except apsw.Error as error:
+        raise DataError(
+            "SCHEMA_INIT_FAILED",
+            f"The database could not be brought up to the manifest: {error}",
+            hint="A new unique field or index fails while rows still share a value.",
+        ) from error
+
+
+def _tables(connection: apsw.Connection) -> dict[str, frozenset[str]]:
+    rows = connection.execute(
+        "SELECT t.name, c.name FROM pragma_table_list AS t, pragma_table_info(t.name) AS c"
+        " WHERE t.schema = 'main' AND t.type = 'table'"
+    )
+    tables: dict[str, set[str]] = {}
+    for table, column in rows:
+        tables.setdefault(table, set()).add(column)
+    return {table: frozenset(columns) for table, columns in tables.items()}
+
+
+_: type[DataStore] = SqliteStore

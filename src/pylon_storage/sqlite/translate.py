@@ -1,0 +1,46 @@
+"""The one boundary where SQLite's exceptions become ours; messages never carry SQL text."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import apsw
+
+from pylon_http import DataError
+
+
+@contextmanager
+def reading(entity: str) -> Iterator[None]:
+    """Errors of a read: a value that SQLite cannot bind is the caller's, the rest is ours."""
+    try:
+        yield
+    except (OverflowError, TypeError, apsw.MismatchError, apsw.TooBigError):
+        raise DataError("INVALID_QUERY", f"A value in the query on {entity} cannot be compared.") from None
+    except apsw.Error as error:
+        raise DataError("QUERY_FAILED", f"{entity} could not be read.", status=500) from error
+
+
+@contextmanager
+def writing(entity: str, code: str) -> Iterator[None]:
+    """Errors of one write under the code INSERT_FAILED, UPDATE_FAILED or DELETE_FAILED."""
+    try:
+        yield
+    except apsw.ConstraintError as error:
+        raise _constraint(entity, code, error) from error
+    except apsw.TooBigError:
+        raise DataError(code, f"The row is too large for {entity}.") from None
+
+
+def _constraint(entity: str, code: str, error: apsw.ConstraintError) -> DataError:
+    columns = _columns(str(error), entity)
+    kind: int = error.extendedresult  # type: ignore[attr-defined]  # missing from apsw's stub
+    if kind in (apsw.SQLITE_CONSTRAINT_UNIQUE, apsw.SQLITE_CONSTRAINT_PRIMARYKEY):
+        return DataError(code, f"{entity} already has a row with this {columns}.", status=409)
+    if kind == apsw.SQLITE_CONSTRAINT_NOTNULL:
+        return DataError(code, f"{entity}.{columns} is required.")
+    return DataError(code, f"The row does not satisfy a constraint of {entity}.")
+
+
+def _columns(message: str, entity: str) -> str:
+    """The column names out of SQLite's text, ``UNIQUE constraint failed: E.a, E.b``."""
+    _, _, names = message.partition("failed: ")
+    return names.replace(f"{entity}.", "") or "value"

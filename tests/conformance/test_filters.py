@@ -1,0 +1,108 @@
+"""What every adapter's filters select, in which order, and what they refuse (contract 12 §7)."""
+
+from typing import Any
+
+import pytest
+
+from pylon_http import Condition, DataError, DataStore, Filter
+
+ROWS = (
+    {"title": "a", "rank": 1, "done": True, "score": 1.5},
+    {"title": "b", "rank": 2, "done": False, "score": 2.5},
+    {"title": "c", "rank": 3, "done": None, "score": None},
+    {"title": "Bug 50%", "rank": None, "done": True, "score": 0.0},
+)
+
+
+@pytest.fixture(autouse=True)
+def _rows(store: DataStore) -> None:
+    def fill(tx: Any) -> None:
+        for number, row in enumerate(ROWS):
+            tx.insert("Note", row, f"r{number}")
+
+    store.transact(fill)
+
+
+def titles(store: DataStore, **rows: Any) -> list[str]:
+    with store.read() as reader:
+        return [row["title"] for row in reader.query("Note", Filter(**rows))]
+
+
+@pytest.mark.parametrize(
+    ("where", "expected"),
+    [
+        ({}, ["a", "b", "c", "Bug 50%"]),
+        ({"title": "b"}, ["b"]),
+        ({"done": True}, ["a", "Bug 50%"]),
+        ({"done": False}, ["b"]),
+        ({"done": None}, ["c"]),
+        ({"done": {"$not": None}}, ["a", "b", "Bug 50%"]),
+        ({"rank": {"$not": 1}}, ["b", "c"]),
+        ({"rank": {"$gte": 2, "$lt": 3}}, ["b"]),
+        ({"score": {"$gt": 1}}, ["a", "b"]),
+        ({"score": {"$lte": 1.5}}, ["a", "Bug 50%"]),
+        ({"title": {"$like": "bug"}}, ["Bug 50%"]),
+        ({"rank": {"$in": [1, 3, 9]}}, ["a", "c"]),
+        ({"title": {"$in": ["a", "b"]}, "done": True}, ["a"]),
+        ({"done": {"$in": [True]}}, ["a", "Bug 50%"]),
+        ({"rank": {"$in": []}}, []),
+        ({"rank": {"$in": [None]}}, []),
+        ({"rank": 10**30}, []),
+        ({"title": ["a"]}, []),
+    ],
+    ids=repr,
+)
+def test_a_filter_selects(store: DataStore, where: dict[str, Any], expected: list[str]) -> None:
+    assert titles(store, where=where) == expected
+
+
+def test_the_callers_filter_and_the_condition_are_both_required(store: DataStore) -> None:
+    condition = Condition('"rank" = ? OR "rank" = ?', (1, 3))
+
+    assert titles(store, condition=condition) == ["a", "c"]
+    assert titles(store, where={"done": True}, condition=condition) == ["a"]
+
+
+@pytest.mark.parametrize(
+    ("where", "code"),
+    [
+        ({"colour": 1}, "INVALID_COLUMN"),
+        ({'title" OR 1=1 --': 1}, "INVALID_COLUMN"),
+        ({"title": {"$regex": "x"}}, "INVALID_QUERY"),
+        ({"title": {"$like": 5}}, "INVALID_QUERY"),
+        ({"title": {"$in": "ab"}}, "INVALID_QUERY"),
+    ],
+    ids=repr,
+)
+def test_a_filter_that_means_nothing_is_refused(store: DataStore, where: dict[str, Any], code: str) -> None:
+    with pytest.raises(DataError) as refused:
+        titles(store, where=where)
+
+    assert refused.value.code == code
+
+
+def test_order_is_as_written_and_ties_go_by_id(store: DataStore) -> None:
+    assert titles(store, order=(("done", True), ("rank", True))) == ["a", "Bug 50%", "b", "c"]
+    assert titles(store, where={"rank": {"$not": None}}, order=(("rank", True),)) == ["c", "b", "a"]
+    assert titles(store, order=(("ownerId", True),)) == ["a", "b", "c", "Bug 50%"]
+
+
+def test_limit_offset_and_after_page_without_overlap(store: DataStore) -> None:
+    assert titles(store, limit=2) == ["a", "b"]
+    assert titles(store, limit=2, offset=3) == ["Bug 50%"]
+    assert titles(store, offset=3) == ["Bug 50%"]
+    assert titles(store, limit=0) == []
+    assert titles(store, after="r1", limit=1) == ["c"]
+
+
+def test_count_ignores_the_page(store: DataStore) -> None:
+    with store.read() as reader:
+        assert reader.count("Note", Filter(where={"done": True}, limit=1)) == 2
+
+
+def test_lookup_finds_the_first_by_id(store: DataStore) -> None:
+    with store.read() as reader:
+        found = reader.lookup("Note", "done", value=True)
+        assert found is not None
+        assert found["title"] == "a"
+        assert reader.lookup("Note", "title", "zzz") is None
