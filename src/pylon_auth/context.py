@@ -1,5 +1,7 @@
 """Who is asking: the identity every policy, route and function sees (contract 03 §3)."""
 
+from typing import Any
+
 import msgspec
 
 ADMIN_USER_ID = "__admin__"
@@ -16,6 +18,16 @@ class AuthContext(msgspec.Struct, frozen=True):
     session_id: str | None = None
     """Names the session (never its token), so that its sockets can be found when it ends."""
 
+    def to_wire(self) -> dict[str, Any]:
+        """The JSON of ``GET /api/auth/me``: keys in the published order, optional ones when they tell something."""
+        wire: dict[str, Any] = {"user_id": self.user_id, "is_admin": self.is_admin}
+        if self.is_guest:
+            wire["is_guest"] = True
+        wire["roles"] = list(self.roles)
+        if self.tenant_id is not None:
+            wire["tenant_id"] = self.tenant_id
+        return wire
+
     def has_role(self, role: str) -> bool:
         return self.is_admin or role in self.roles
 
@@ -26,8 +38,7 @@ class AuthContext(msgspec.Struct, frozen=True):
 class Anonymous(AuthContext, frozen=True):
     """No credential was shown: its own type, with the least rights. Use the one instance, ``ANONYMOUS``."""
 
-    def __init__(self) -> None:
-        super().__init__(user_id=None)
+    user_id: str | None = None
 
 
 ANONYMOUS = Anonymous()

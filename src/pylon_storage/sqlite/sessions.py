@@ -3,11 +3,116 @@
 Any thread may call it: writes go through the committer, reads through the pool.
 """
 
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import apsw
+import msgspec
+
+from pylon_auth.sessions import Session, SessionBackend
+from pylon_storage.sqlite.committer import GroupCommitter, WriteGroup
+from pylon_storage.sqlite.connections import ReaderPool
+from pylon_storage.sqlite.translate import reading
+
 TABLES = (
     (
-        "CREATE TABLE IF NOT EXISTS _pylon_sessions (token_hash TEXT PRIMARY KEY, id TEXT NOT NULL UNIQUE,"
-        " user_id TEXT NOT NULL, is_guest INTEGER NOT NULL, roles TEXT NOT NULL, tenant_id TEXT, device TEXT,"
-        " created_at INTEGER NOT NULL, expires_at INTEGER NOT NULL) WITHOUT ROWID"
+        "CREATE TABLE IF NOT EXISTS _pylon_sessions (token_hash BLOB PRIMARY KEY, id TEXT NOT NULL UNIQUE,"
+        " user_id TEXT NOT NULL, is_guest INTEGER NOT NULL, expires_at INTEGER NOT NULL,"
+        " created_at INTEGER NOT NULL, device TEXT, tenant_id TEXT, roles TEXT NOT NULL) WITHOUT ROWID"
     ),
     "CREATE INDEX IF NOT EXISTS _pylon_sessions_user ON _pylon_sessions (user_id)",
+    "CREATE INDEX IF NOT EXISTS _pylon_sessions_expiry ON _pylon_sessions (expires_at)",
 )
+_COLUMNS = "token_hash, id, user_id, is_guest, expires_at, created_at, device, tenant_id, roles"
+_SAVE = f"INSERT OR REPLACE INTO _pylon_sessions ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
+_BY_TOKEN = f"SELECT {_COLUMNS} FROM _pylon_sessions WHERE token_hash = ?"
+_BY_USER = f"SELECT {_COLUMNS} FROM _pylon_sessions WHERE user_id = ? ORDER BY created_at DESC, id"
+_DELETE = f"DELETE FROM _pylon_sessions WHERE token_hash = ? RETURNING {_COLUMNS}"
+_DELETE_OF_USER = f"DELETE FROM _pylon_sessions WHERE user_id = ? RETURNING {_COLUMNS}"
+_DELETE_EXPIRED = (
+    "DELETE FROM _pylon_sessions WHERE token_hash IN (SELECT token_hash FROM _pylon_sessions"
+    f" WHERE expires_at > 0 AND expires_at <= ? LIMIT ?) RETURNING {_COLUMNS}"
+)
+
+_roles_decoder = msgspec.json.Decoder(tuple[str, ...])
+
+
+class SqliteSessionBackend:
+    def __init__(self, committer: GroupCommitter, readers: ReaderPool) -> None:
+        self._committer = committer
+        self._readers = readers
+
+    def save(self, session: Session) -> None:
+        self._committer.run(lambda group: _save(group.connection, session))
+
+    def load(self, token_hash: bytes) -> Session | None:
+        found = self._select(_BY_TOKEN, token_hash)
+        return found[0] if found else None
+
+    def update(self, token_hash: bytes, change: Callable[[Session], Session]) -> Session | None:
+        def work(group: WriteGroup) -> Session | None:
+            stored = group.connection.execute(_BY_TOKEN, (token_hash,)).fetchone()
+            if stored is None:
+                return None
+            changed = change(_session(stored))
+            _save(group.connection, changed)
+            return changed
+
+        return self._committer.run(work)
+
+    def delete(self, token_hash: bytes) -> Session | None:
+        removed = self._remove(_DELETE, token_hash)
+        return removed[0] if removed else None
+
+    def delete_for_user(self, user_id: str) -> Sequence[Session]:
+        return self._remove(_DELETE_OF_USER, user_id)
+
+    def delete_expired(self, now_s: int, limit: int) -> Sequence[Session]:
+        return self._remove(_DELETE_EXPIRED, now_s, limit)
+
+    def list_for_user(self, user_id: str) -> Sequence[Session]:
+        return self._select(_BY_USER, user_id)
+
+    def _select(self, text: str, *params: Any) -> list[Session]:
+        with self._readers.borrow() as connection, reading("sessions"):
+            return [_session(columns) for columns in connection.execute(text, params)]
+
+    def _remove(self, text: str, *params: Any) -> list[Session]:
+        return self._committer.run(
+            lambda group: [_session(columns) for columns in group.connection.execute(text, params).fetchall()]
+        )
+
+
+def _save(connection: apsw.Connection, session: Session) -> None:
+    connection.execute(
+        _SAVE,
+        (
+            session.token_hash,
+            session.id,
+            session.user_id,
+            session.is_guest,
+            session.expires_at,
+            session.created_at,
+            session.device,
+            session.tenant_id,
+            msgspec.json.encode(session.roles).decode(),
+        ),
+    )
+
+
+def _session(columns: tuple[Any, ...]) -> Session:
+    token_hash, public_id, user_id, is_guest, expires_at, created_at, device, tenant_id, roles = columns
+    return Session(
+        id=public_id,
+        token_hash=token_hash,
+        user_id=user_id,
+        is_guest=is_guest != 0,
+        expires_at=expires_at,
+        created_at=created_at,
+        device=device,
+        tenant_id=tenant_id,
+        roles=_roles_decoder.decode(roles),
+    )
+
+
+_: type[SessionBackend] = SqliteSessionBackend
