@@ -169,11 +169,13 @@ class GroupCommitter:
         try:
             self._do_jobs(group, jobs)
             self._commit(group)
-        except apsw.Error as error:
-            log.exception("commit_failed", error=type(error).__name__)
+        except BaseException as error:
+            log.exception("commit_failed")
             self._abandon()
             _fail(jobs, DataError("COMMIT_FAILED", "It is unknown whether the write was stored. Try again."))
-            return
+            if isinstance(error, apsw.Error):
+                return
+            raise
         self._head = group.head
         self._faults.hit("store.before_publish")
         if group.events:

@@ -1,0 +1,50 @@
+# Two commands are enough: `make demo` to see it, `make test` to check it.
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test check format soak bench dist clean
+
+PYTHON ?= python3.11
+BIN := .venv/bin
+JOBS ?= auto
+
+help: ## Show this list
+	@awk -F':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: .venv/.ready ## Create .venv with the pylon command in it
+
+demo: .venv/.ready ## Run the chat example and print its address
+	@$(BIN)/pylon dev examples/chat
+
+test: check ## Lint, types, layers and every test
+	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal
+
+check: .venv/.ready-for-tests ## Lint, types and layers only
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/bun run --silent typecheck
+
+format: .venv/.ready-for-tests ## Format the code
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+soak: .venv/.ready-for-tests ## The long runs: many more crash rounds and seeds
+	$(BIN)/python -m pytest -m soak --timeout 7200
+
+bench: .venv/.ready-for-tests ## Measure against PocketBase on this machine (needs wrk)
+	$(BIN)/pip install --quiet '.[bench]'
+	$(BIN)/python bench/http.py
+
+clean: ## Remove everything that can be made again
+	rm -rf .venv node_modules artifacts packages/sync/dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
+
+.venv/.ready: pyproject.toml
+	$(PYTHON) -m venv .venv || { echo "Install venv first: apt-get install python3-venv"; exit 1; }
+	$(BIN)/pip install --quiet --upgrade pip
+	$(BIN)/pip install --quiet --editable '.[functions]'
+	@touch $@
+
+.venv/.ready-for-tests: .venv/.ready package.json bun.lock
+	$(BIN)/pip install --quiet --editable '.[functions,dev]'
+	$(BIN)/bun install --frozen-lockfile --silent
+	@touch $@

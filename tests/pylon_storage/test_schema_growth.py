@@ -1,0 +1,131 @@
+"""A manifest that grows: tables, columns and indexes are added, rows and their log stay true."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pylon_core import jsontext
+from pylon_core.clock import SystemClock
+from pylon_core.manifest import AppManifest, parse_manifest
+from pylon_http import DataError, Filter
+from pylon_storage import NoFaults, SqliteStore
+
+
+def field(name: str, kind: str = "string", *, optional: bool = True, unique: bool = False) -> dict[str, Any]:
+    return {"name": name, "type": kind, "optional": optional, "unique": unique}
+
+
+def manifest(**entities: list[dict[str, Any]]) -> AppManifest:
+    document = {
+        "manifest_version": 1,
+        "name": "growth",
+        "version": "1",
+        "routes": [],
+        "entities": [{"name": name, "fields": fields, "indexes": []} for name, fields in entities.items()],
+    }
+    return parse_manifest(jsontext.encode(document))
+
+
+def open_store(directory: Path, app: AppManifest, visibility: str = "v1") -> SqliteStore:
+    return SqliteStore(
+        directory / "growth.db",
+        app,
+        watched={},
+        visibility=visibility,
+        clock=SystemClock(),
+        faults=NoFaults(),
+    )
+
+
+def test_a_column_added_in_the_middle_is_matched_by_name(tmp_path: Path) -> None:
+    store = open_store(tmp_path, manifest(Note=[field("a"), field("c", "int")]))
+    old = store.transact(lambda tx: tx.insert("Note", {"a": "x", "c": 3}))
+    store.close()
+
+    grown = open_store(tmp_path, manifest(Note=[field("a"), field("b", "bool"), field("c", "int")], Tag=[]))
+    new = grown.transact(lambda tx: tx.insert("Note", {"a": "y", "b": True, "c": 4}))
+    grown.transact(lambda tx: tx.insert("Tag", {}))
+    with grown.read() as reader:
+        rows = reader.query("Note", Filter())
+    events = grown.changes(0, 10).events
+    grown.close()
+
+    assert rows == [{**old, "b": None}, new]
+    assert new == {"id": new["id"], "a": "y", "b": True, "c": 4}
+    assert events[0].row == {**old, "b": None}, "the log speaks of the fields of today"
+
+
+def test_a_field_that_left_the_manifest_no_longer_leaves_the_store(tmp_path: Path) -> None:
+    store = open_store(tmp_path, manifest(Note=[field("a"), field("secret")]))
+    store.transact(lambda tx: tx.insert("Note", {"a": "x", "secret": "s"}, "n1"))
+    store.close()
+
+    shrunk = open_store(tmp_path, manifest(Note=[field("a")]))
+    row = shrunk.get("Note", "n1")
+    event = shrunk.changes(0, 10).events[0]
+    shrunk.close()
+
+    assert row == event.row == {"id": "n1", "a": "x"}
+
+
+def test_a_required_column_that_came_later_does_not_break_old_rows(tmp_path: Path) -> None:
+    store = open_store(tmp_path, manifest(Note=[field("a")]))
+    store.transact(lambda tx: tx.insert("Note", {"a": "x"}, "n1"))
+    store.close()
+
+    grown = open_store(tmp_path, manifest(Note=[field("a"), field("b", optional=False)]))
+    changed = grown.transact(lambda tx: tx.update("Note", "n1", {"a": "z"}))
+    with pytest.raises(DataError) as refused:
+        grown.transact(lambda tx: tx.insert("Note", {"a": "x"}))
+    grown.close()
+
+    assert changed == {"id": "n1", "a": "z", "b": None}
+    assert refused.value.code == "INSERT_FAILED"
+
+
+def test_a_unique_column_that_came_later_is_unique(tmp_path: Path) -> None:
+    store = open_store(tmp_path, manifest(Note=[field("a")]))
+    store.close()
+
+    grown = open_store(tmp_path, manifest(Note=[field("a"), field("slug", unique=True)]))
+    grown.transact(lambda tx: tx.insert("Note", {"slug": "s"}))
+    with pytest.raises(DataError) as refused:
+        grown.transact(lambda tx: tx.insert("Note", {"slug": "s"}))
+    grown.close()
+
+    assert refused.value.status == 409
+
+
+def test_when_who_may_see_what_changes_every_cursor_must_start_again(tmp_path: Path) -> None:
+    app = manifest(Note=[field("a")])
+    store = open_store(tmp_path, app, "rules one")
+    for number in range(3):
+        store.transact(lambda tx, number=number: tx.insert("Note", {"a": str(number)}))  # type: ignore[misc]
+    cursor = store.head()
+    assert store.changes(cursor, 10).floor == 0
+    store.close()
+
+    same = open_store(tmp_path, app, "rules one")
+    assert (same.head(), same.changes(cursor, 10).floor) == (cursor, 0)
+    same.close()
+
+    changed = open_store(tmp_path, app, "rules two")
+    page = changed.changes(0, 10)
+    new = changed.transact(lambda tx: tx.insert("Note", {"a": "new"}))
+    last = changed.changes(0, 10).events[-1]
+    changed.close()
+
+    assert cursor < page.floor <= page.events[0].seq
+    assert [event.row["a"] for event in page.events if event.row] == ["0", "1", "2"]
+    assert [event.seq for event in page.events] == sorted({event.seq for event in page.events})
+    assert (last.row_id, last.seq) == (new["id"], page.head + 1)
+
+
+def test_a_file_that_is_no_database_is_refused_with_a_reason(tmp_path: Path) -> None:
+    (tmp_path / "growth.db").write_bytes(b"this is not a database, it is a poem" * 100)
+
+    with pytest.raises(DataError) as refused:
+        open_store(tmp_path, manifest(Note=[]))
+
+    assert refused.value.code == "SCHEMA_INIT_FAILED"
