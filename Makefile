@@ -33,7 +33,7 @@ soak: .venv/.ready-for-tests ## The long runs: many more crash rounds and seeds
 
 bench: .venv/.ready-for-tests ## Measure against PocketBase on this machine (needs wrk)
 	$(BIN)/pip install --quiet '.[bench]'
-	$(BIN)/python bench/http.py
+	$(BIN)/python -m bench.http
 
 clean: ## Remove everything that can be made again
 	rm -rf .venv node_modules artifacts packages/sync/dist .mypy_cache .pytest_cache .ruff_cache .hypothesis

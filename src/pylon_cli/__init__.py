@@ -1,4 +1,4 @@
-"""Owns the ``pylon`` command.
+"""Owns the ``pylon`` command: arguments, what a person or a program reads, exit codes.
 
 Never holds logic that a library caller would miss.
 """

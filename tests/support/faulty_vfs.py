@@ -31,7 +31,7 @@ class FaultyVfs(apsw.VFS):
         self._dice = dice
         super().__init__(name, "")
 
-    def xOpen(self, name: str | apsw.URIFilename | None, flags: list[int]) -> "FaultyFile":
+    def xOpen(self, name: str | apsw.URIFilename | None, flags: list[int]) -> "FaultyFile":  # noqa: N802 - SQLite names it so
         return FaultyFile(name, flags, self._dice)
 
 
@@ -40,7 +40,7 @@ class FaultyFile(apsw.VFSFile):
         self._dice = dice
         super().__init__("", name, flags)
 
-    def xWrite(self, data: bytes, offset: int) -> None:
+    def xWrite(self, data: bytes, offset: int) -> None:  # noqa: N802 - SQLite names it so
         if self._dice.fails("torn"):
             super().xWrite(data[: self._dice.part_of(len(data))], offset)
             raise apsw.IOError("torn write")
@@ -48,7 +48,7 @@ class FaultyFile(apsw.VFSFile):
             raise apsw.FullError("no space")
         super().xWrite(data, offset)
 
-    def xSync(self, flags: int) -> None:
+    def xSync(self, flags: int) -> None:  # noqa: N802 - SQLite names it so
         if self._dice.fails("sync"):
             raise apsw.IOError("sync failed")
         super().xSync(flags)

@@ -1,0 +1,44 @@
+"""The command group and the one place that turns outcomes into exit codes (contract 16 §1.1)."""
+
+import sys
+from collections.abc import Sequence
+
+import click
+
+from pylon_cli.commands.dev import dev
+from pylon_cli.commands.start import start
+from pylon_cli.output import Output
+from pylon_core.errors import PylonError
+from pylon_core.exit_codes import ExitCode
+from pylon_runtime.version import VERSION
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(VERSION, prog_name="pylon")
+def cli() -> None:
+    """The whole backend of a web, mobile or game project in one program."""
+
+
+cli.add_command(dev)
+cli.add_command(start)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line and return its exit code; ``--json`` may stand anywhere in it."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    output = Output.for_arguments(words)
+    try:
+        result = cli.main(output.without_json_flag(words), prog_name="pylon", standalone_mode=False, obj=output)
+    except click.UsageError as error:
+        output.problem("USAGE", error.format_message(), hint=_help_hint(error))
+        return ExitCode.USAGE
+    except click.Abort:
+        return ExitCode.ERROR
+    except PylonError as error:
+        output.error(error)
+        return ExitCode.ERROR
+    return result if isinstance(result, int) else ExitCode.OK
+
+
+def _help_hint(error: click.UsageError) -> str | None:
+    return f"See `{error.ctx.command_path} --help`." if error.ctx else None
