@@ -22,7 +22,7 @@ def decode(text: bytes | str) -> Any:
     """
     try:
         value = _decoder.decode(text)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+    except (msgspec.DecodeError, UnicodeError, RecursionError):
         raise PylonError("INVALID_JSON", "The request body is not valid JSON.") from None
     if _may_be_deep(text) and _depth_exceeds(value, DEPTH_MAX):
         raise PylonError("INVALID_JSON", f"The JSON nests deeper than {DEPTH_MAX} levels.")

@@ -1,0 +1,136 @@
+"""Declarations that point at fields and entities: relations, search, CRDT annotations, the user entity."""
+
+from collections.abc import Mapping
+
+from pylon_core.manifest import AppManifest, CrdtKind, EntityDef, FieldDef, FieldKind, RelationDef
+from pylon_core.manifest_checks.findings import Findings, Pass, did_you_mean, error, repeated, warning
+
+_TEXT = frozenset({FieldKind.STRING, FieldKind.RICHTEXT})
+_NUMBERS = frozenset({FieldKind.INT, FieldKind.FLOAT})
+# long texts do not fit an index entry, and collaborative text is no value to count or sort by
+_VALUES = frozenset(FieldKind) - {FieldKind.RICHTEXT}
+
+_CRDT_TYPES: Mapping[CrdtKind, frozenset[FieldKind]] = {"text": _TEXT, "counter": _NUMBERS}
+_CRDT_RESERVED: frozenset[CrdtKind] = frozenset({"counter", "list", "movable-list", "tree"})
+
+_DEFAULT_USER_ENTITY = "User"
+_NEEDS_A_USER = "auth.user"
+
+
+def _relations(manifest: AppManifest) -> Findings:
+    for entity in manifest.entities:
+        for position, relation in enumerate(entity.relations):
+            if not relation.name:
+                yield error(
+                    "RELATION_NAME_EMPTY", f'Entity "{entity.name}": relations[{position}] has an empty name.'
+                )
+        for name in repeated(relation.name for relation in entity.relations):
+            yield error("RELATION_DUPLICATE", f'Entity "{entity.name}" declares relation "{name}" more than once.')
+        for relation in entity.relations:
+            yield from _relation(manifest, entity, relation)
+
+
+def _relation(manifest: AppManifest, entity: EntityDef, relation: RelationDef) -> Findings:
+    where = f'Entity "{entity.name}", relation "{relation.name}"'
+    target = manifest.entity(relation.target)
+    if target is None:
+        yield error(
+            "RELATION_TARGET_NOT_FOUND",
+            f'{where}: entity "{relation.target}" is not declared.',
+            did_you_mean(relation.target, (declared.name for declared in manifest.entities)),
+        )
+    holder = target if relation.many else entity
+    if holder is not None and holder.field(relation.field) is None:
+        yield error(
+            "RELATION_FIELD_NOT_FOUND",
+            f'{where}: entity "{holder.name}" has no field "{relation.field}".',
+            f'with many, the field is the one of "{holder.name}" that holds the id of its "{entity.name}"'
+            if relation.many
+            else did_you_mean(relation.field, (field.name for field in entity.fields)),
+        )
+    if relation.name == "id" or entity.field(relation.name) is not None:
+        yield warning("RELATION_HIDES_FIELD", f"{where}: a row that includes it has no field of that name.")
+
+
+def _search(manifest: AppManifest) -> Findings:
+    for entity in manifest.entities:
+        if entity.search is None:
+            continue
+        yield from _search_list(entity, "text", entity.search.text, _TEXT)
+        yield from _search_list(entity, "facets", entity.search.facets, _VALUES)
+        yield from _search_list(entity, "sortable", entity.search.sortable, _VALUES)
+
+
+def _search_list(entity: EntityDef, use: str, names: tuple[str, ...], allowed: frozenset[FieldKind]) -> Findings:
+    where = f'Entity "{entity.name}", search.{use}'
+    for name in repeated(names):
+        yield error("SEARCH_FIELD_DUPLICATE", f'{where} lists field "{name}" more than once.')
+    for name in dict.fromkeys(names):
+        field = entity.field(name)
+        if field is None:
+            yield error(
+                "SEARCH_FIELD_NOT_FOUND",
+                f'{where}: field "{name}" is not declared.',
+                did_you_mean(name, (field.name for field in entity.fields)),
+            )
+        elif field.kind is not None and field.kind not in allowed:
+            yield error(
+                "SEARCH_FIELD_TYPE",
+                f'{where}: field "{name}" has the type {field.type}.',
+                "allowed are " + ", ".join(kind for kind in FieldKind if kind in allowed),
+            )
+
+
+def _crdt_annotations(manifest: AppManifest) -> Findings:
+    for entity in manifest.entities:
+        if entity.crdt:
+            for field in entity.fields:
+                yield from _crdt_annotation(entity, field)
+
+
+def _crdt_annotation(entity: EntityDef, field: FieldDef) -> Findings:
+    if field.crdt is None or field.kind is None:
+        return
+    allowed = _CRDT_TYPES.get(field.crdt)
+    if allowed is not None and field.kind not in allowed:
+        yield error(
+            "INVALID_CRDT_FIELD",
+            f'{entity.name}.{field.name}: a field of type {field.type} cannot be the CRDT "{field.crdt}".',
+            f'"{field.crdt}" is for ' + ", ".join(sorted(allowed)),
+        )
+    elif field.crdt in _CRDT_RESERVED:
+        yield warning(
+            "CRDT_KIND_RESERVED",
+            f'{entity.name}.{field.name}: the CRDT "{field.crdt}" is reserved; every write to it will fail.',
+            "remove the annotation",
+        )
+
+
+def _user_entity(manifest: AppManifest) -> Findings:
+    user = manifest.auth.user
+    entity = manifest.entity(user.entity)
+    if entity is None:
+        if user.entity != _DEFAULT_USER_ENTITY or _rules_need_a_user(manifest):
+            yield warning(
+                "AUTH_USER_ENTITY_NOT_FOUND",
+                f'auth.user.entity "{user.entity}" is not declared, so signing in has nowhere to keep a user.',
+                did_you_mean(user.entity, (declared.name for declared in manifest.entities))
+                or "declare the entity, or name another one",
+            )
+        return
+    for use, names in (("expose", user.expose), ("hide", user.hide)):
+        for name in names:
+            if name != "id" and entity.field(name) is None:
+                yield warning(
+                    "AUTH_USER_FIELD_NOT_FOUND",
+                    f'auth.user.{use}: entity "{entity.name}" has no field "{name}".',
+                    did_you_mean(name, (field.name for field in entity.fields)),
+                )
+
+
+def _rules_need_a_user(manifest: AppManifest) -> bool:
+    """Whether a policy asks who is signed in: then an app without users is likely a slip."""
+    return any(_NEEDS_A_USER in text for policy in manifest.policies for text in policy.expressions.values())
+
+
+PASSES: tuple[Pass, ...] = (_relations, _search, _crdt_annotations, _user_entity)
