@@ -2,3 +2,52 @@
 
 Never speaks SQL and never knows the server.
 """
+
+from pylon_auth.context import ADMIN, ADMIN_USER_ID, ANONYMOUS, Anonymous, AuthContext
+from pylon_auth.cookies import (
+    CookieConfig,
+    SameSite,
+    clearing_cookie,
+    default_cookie_name,
+    read_cookie,
+    session_cookie,
+)
+from pylon_auth.credentials import (
+    CredentialResolver,
+    SubprotocolToken,
+    bearer_token,
+    cookie_token,
+    subprotocol_token,
+)
+from pylon_auth.devices import device_label
+from pylon_auth.sessions import IssuedSession, Session, SessionBackend
+from pylon_auth.store import SessionStore
+from pylon_auth.tokens import RandomBytes, is_session_token, new_token, token_hash
+
+__all__ = [
+    "ADMIN",
+    "ADMIN_USER_ID",
+    "ANONYMOUS",
+    "Anonymous",
+    "AuthContext",
+    "CookieConfig",
+    "CredentialResolver",
+    "IssuedSession",
+    "RandomBytes",
+    "SameSite",
+    "Session",
+    "SessionBackend",
+    "SessionStore",
+    "SubprotocolToken",
+    "bearer_token",
+    "clearing_cookie",
+    "cookie_token",
+    "default_cookie_name",
+    "device_label",
+    "is_session_token",
+    "new_token",
+    "read_cookie",
+    "session_cookie",
+    "subprotocol_token",
+    "token_hash",
+]

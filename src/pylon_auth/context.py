@@ -19,7 +19,7 @@ class AuthContext(msgspec.Struct, frozen=True):
     """Names the session (never its token), so that its sockets can be found when it ends."""
 
     def to_wire(self) -> dict[str, Any]:
-        """The JSON of ``GET /api/auth/me``: keys in the published order, optional ones when they tell something."""
+        """The JSON of ``GET /api/auth/me``: keys in published order, optional ones when they tell something."""
         wire: dict[str, Any] = {"user_id": self.user_id, "is_admin": self.is_admin}
         if self.is_guest:
             wire["is_guest"] = True

@@ -2,3 +2,19 @@
 
 Never names a driver, a thread or a socket.
 """
+
+from pylon_router.context import Call, Caller, CallLimiter, FunctionHost, RouterContext
+from pylon_router.route import ROUTES, route
+from pylon_router.table import Route, RouteTable
+
+__all__ = [
+    "ROUTES",
+    "Call",
+    "CallLimiter",
+    "Caller",
+    "FunctionHost",
+    "Route",
+    "RouteTable",
+    "RouterContext",
+    "route",
+]

@@ -54,9 +54,11 @@ def create_unique_column_index(entity: EntityDef, field: FieldDef) -> str:
 
 
 def create_index(entity: EntityDef, index: IndexDef) -> str:
+    """An index of the manifest. One that is not unique ends in ``id``, the order of every page: a list of one
+    owner's rows is then read off the index instead of being sorted."""
     unique = "UNIQUE " if index.unique else ""
     name = quote(f"{entity.name}_{index.name}")
-    columns = ", ".join(quote(field) for field in index.fields)
+    columns = ", ".join(quote(field) for field in (*index.fields, *(() if index.unique else ("id",))))
     return f"CREATE {unique}INDEX IF NOT EXISTS {name} ON {quote(entity.name)} ({columns})"
 
 

@@ -1,0 +1,32 @@
+/**
+ * Keeps one handler from harming the process all of them share: its console and stdout writes go to stderr
+ * (stdout belongs to the protocol), errors nobody awaited are reported and survived, and the server's own
+ * secrets are not in the environment, not even those Bun has just read from a `.env` file.
+ */
+
+import { Console } from "node:console";
+
+const SERVER_SECRET = /^(PYLON_ADMIN_TOKEN|DATABASE_URL|PYLON_\w*(SECRET|PEPPER|PRIVATE_KEY|ENCRYPTION_KEY)\w*)$/;
+const PREFIXED = ["warn", "error", "debug"] as const;
+
+export function guardProcess(): void {
+  redirectConsole();
+  process.stdout.write = process.stderr.write.bind(process.stderr);
+  process.on("unhandledRejection", (reason) => console.error("Unhandled rejection:", reason));
+  process.on("uncaughtException", (error) => console.error("Uncaught exception:", error));
+  for (const name of Object.keys(process.env)) {
+    if (SERVER_SECRET.test(name)) delete process.env[name];
+  }
+}
+
+function redirectConsole(): void {
+  const toStderr = new Console({ stdout: process.stderr, stderr: process.stderr });
+  Object.assign(console, toStderr);
+  for (const level of PREFIXED) {
+    console[level] = (first?: unknown, ...rest: unknown[]) => {
+      // One string, not two arguments: the first argument may be a format.
+      if (typeof first === "string") toStderr.error(`[${level}] ${first}`, ...rest);
+      else toStderr.error(`[${level}]`, first, ...rest);
+    };
+  }
+}

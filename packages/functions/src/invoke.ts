@@ -1,0 +1,101 @@
+/** One call, from its `call` frame to its `return` or `error` frame: every call ends with exactly one. */
+
+import { actionContext, Call, mutationContext, queryContext } from "./context";
+import type { LoadedFunction, Registry } from "./discovery";
+import type { CallFrame } from "./protocol";
+import type { HostRequests } from "./rpc";
+import type { Env } from "./types";
+import { argumentProblems } from "./validators";
+import type { FrameWriter } from "./writer";
+
+export class Invoker {
+  readonly #registry: Registry;
+  readonly #requests: HostRequests;
+  readonly #writer: FrameWriter;
+  readonly #env: Env;
+
+  constructor(registry: Registry, requests: HostRequests, writer: FrameWriter, env: Env) {
+    this.#registry = registry;
+    this.#requests = requests;
+    this.#writer = writer;
+    this.#env = env;
+  }
+
+  run(frame: CallFrame): void {
+    this.#run(frame).catch((crash: unknown) => {
+      console.error(`Calling "${frame.fn_name}" failed:`, crash);
+      this.#fail(frame, "HANDLER_CRASH", crash instanceof Error ? crash.message : String(crash));
+    });
+  }
+
+  async #run(frame: CallFrame): Promise<void> {
+    const fn = this.#registry.get(frame.fn_name);
+    if (fn === undefined) {
+      this.#fail(frame, "FN_NOT_FOUND", `Function "${frame.fn_name}" not registered`);
+      return;
+    }
+    if (frame.fn_type !== undefined && frame.fn_type !== fn.kind) {
+      const message = `Function "${frame.fn_name}" is registered as ${fn.kind}, not ${frame.fn_type}`;
+      this.#fail(frame, "FN_TYPE_MISMATCH", message);
+      return;
+    }
+    const args = frame.args === undefined ? {} : frame.args;
+    const problems = fn.args === null ? [] : argumentProblems(fn.args, args);
+    if (problems.length > 0) {
+      this.#fail(frame, "INVALID_ARGS", problems.join("; "));
+      return;
+    }
+    await this.#handle(fn, frame, args);
+  }
+
+  async #handle(fn: LoadedFunction, frame: CallFrame, args: unknown): Promise<void> {
+    const call = new Call(frame, this.#requests, this.#writer);
+    try {
+      const value = await fn.handler(this.#context(fn, call, frame), args);
+      call.end();
+      this.#writer.send({ type: "return", call_id: call.id, value: value === undefined ? null : value });
+    } catch (error) {
+      call.end();
+      const code = publicCode(error);
+      if (code !== null) {
+        this.#fail(frame, code, publicMessage(error));
+        return;
+      }
+      console.error(`"${frame.fn_name}" threw:`, error);
+      this.#fail(frame, "HANDLER_ERROR", "Internal handler error");
+    }
+  }
+
+  #context(fn: LoadedFunction, call: Call, frame: CallFrame): unknown {
+    switch (fn.kind) {
+      case "query":
+        return queryContext(call, frame, this.#env);
+      case "mutation":
+        return mutationContext(call, frame, this.#env);
+      case "action":
+        return actionContext(call, frame, this.#env);
+      default:
+        return fn.kind satisfies never;
+    }
+  }
+
+  #fail(frame: CallFrame, code: string, message: string): void {
+    this.#writer.send({ type: "error", call_id: frame.call_id, code, message });
+  }
+}
+
+/**
+ * The code of an error that was thrown for the caller to see, or null. Errors of the system (a file, a socket)
+ * have codes too, but those tell of paths and addresses and stay inside.
+ */
+function publicCode(error: unknown): string | null {
+  if (typeof error !== "object" || error === null) return null;
+  if ("errno" in error || "syscall" in error) return null;
+  const { code } = error as { code?: unknown };
+  return typeof code === "string" && code !== "" ? code : null;
+}
+
+function publicMessage(error: unknown): string {
+  const { message } = error as { message?: unknown };
+  return typeof message === "string" && message !== "" ? message : "Handler error";
+}

@@ -1,0 +1,72 @@
+/**
+ * What handlers asked of the server and wait for. Any number may be under way, each under its own id, so
+ * `Promise.all` works over every operation.
+ */
+
+import type { RequestFrame, ResultFrame } from "./protocol";
+import type { FrameWriter } from "./writer";
+
+const ANSWER_TIMEOUT_MS = 60_000;
+const SWEEP_MS = 5_000;
+
+interface Waiting {
+  readonly resolve: (data: unknown) => void;
+  readonly reject: (error: Error) => void;
+  readonly since: number;
+}
+
+type DistributiveOmit<T, K extends PropertyKey> = T extends unknown ? Omit<T, K> : never;
+
+/** A request before it has its ids. */
+export type Request = DistributiveOmit<RequestFrame, "call_id" | "op_id">;
+
+export class HostRequests {
+  readonly #writer: FrameWriter;
+  readonly #waiting = new Map<string, Waiting>();
+  #count = 0;
+
+  constructor(writer: FrameWriter) {
+    this.#writer = writer;
+    setInterval(() => this.#sweep(), SWEEP_MS).unref();
+  }
+
+  ask(callId: string, request: Request): Promise<unknown> {
+    return new Promise((resolve, reject) => {
+      const opId = `${callId}#${this.#count++}`;
+      // The ids come first: a server that cannot read the rest can still say to whom.
+      const { type, ...rest } = request;
+      this.#writer.send({ type, call_id: callId, op_id: opId, ...rest } as RequestFrame);
+      this.#waiting.set(opId, { resolve, reject, since: performance.now() });
+    });
+  }
+
+  /** An answer to something not asked, or given up on, is ignored. */
+  settle(frame: ResultFrame): void {
+    const opId = frame.op_id ?? frame.call_id;
+    const waiting = this.#waiting.get(opId);
+    if (waiting === undefined) return;
+    this.#waiting.delete(opId);
+    if (frame.error === undefined) waiting.resolve(frame.data);
+    else waiting.reject(codedError(frame.error.code ?? "UNKNOWN", frame.error.message ?? ""));
+  }
+
+  /** The server is gone: nobody will be answered any more. */
+  rejectAll(reason: string): void {
+    for (const waiting of this.#waiting.values()) waiting.reject(new Error(reason));
+    this.#waiting.clear();
+  }
+
+  #sweep(): void {
+    const oldest = performance.now() - ANSWER_TIMEOUT_MS;
+    for (const [opId, waiting] of this.#waiting) {
+      if (waiting.since > oldest) return;
+      this.#waiting.delete(opId);
+      waiting.reject(new Error(`The server did not answer within ${ANSWER_TIMEOUT_MS / 1000} s`));
+    }
+  }
+}
+
+/** An error whose code and message are meant for the caller. */
+export function codedError(code: string, message: string): Error & { readonly code: string } {
+  return Object.assign(new Error(message), { code });
+}

@@ -1,0 +1,50 @@
+/**
+ * The outside world as one value, and the only module that names the real one.
+ *
+ * Every class takes what it needs of this through its constructor; these are the defaults behind
+ * `createSyncEngine` and behind constructors called without them.
+ */
+
+import type { Clock, Random } from "./clock.ts";
+import { Ids } from "./ids.ts";
+
+export type Fetch = (url: string, init: RequestInit) => Promise<Response>;
+
+/** The part of a browser's WebSocket that the client uses. */
+export type Socket = Pick<WebSocket, "binaryType" | "send" | "close" | "onopen" | "onmessage" | "onclose">;
+export type SocketConstructor = new (url: string, protocols?: string[]) => Socket;
+
+/** The part of a browser's EventSource that the client uses. */
+export type EventStream = Pick<EventSource, "close" | "onopen" | "onmessage" | "onerror">;
+export type EventStreamConstructor = new (url: string) => EventStream;
+
+export interface Environment {
+  fetch: Fetch;
+  /** Undefined where the host has none; then that transport cannot be used. */
+  WebSocket: SocketConstructor | undefined;
+  EventSource: EventStreamConstructor | undefined;
+  clock: Clock;
+  random: Random;
+}
+
+export const systemClock: Clock = {
+  now: () => Date.now(),
+  after(delayMs, action) {
+    const timer = setTimeout(action, delayMs);
+    return () => clearTimeout(timer);
+  },
+};
+
+export function systemIds(): Ids {
+  return new Ids(systemClock, Math.random);
+}
+
+export function systemEnvironment(): Environment {
+  return {
+    fetch: (url, init) => globalThis.fetch(url, init),
+    WebSocket: globalThis.WebSocket,
+    EventSource: globalThis.EventSource,
+    clock: systemClock,
+    random: Math.random,
+  };
+}

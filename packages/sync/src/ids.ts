@@ -1,0 +1,42 @@
+/** Ids a client mints: of rows it creates, of operations it sends, and of itself. */
+
+import type { Clock, Random } from "./clock.ts";
+import type { Storage } from "./storage.ts";
+
+const CLIENT_ID_KEY = "pylon:client_id";
+
+export class Ids {
+  readonly #clock: Clock;
+  readonly #random: Random;
+  #count = 0;
+
+  constructor(clock: Clock, random: Random) {
+    this.#clock = clock;
+    this.#random = random;
+  }
+
+  /** The id a new row has until, and on servers that accept it also after, the server stores it. */
+  row(): string {
+    return `_pending_${this.#clock.now()}_${this.#unique()}`;
+  }
+
+  operation(): string {
+    return `mut_${this.#clock.now()}_${this.#unique()}`;
+  }
+
+  /** This installation's id, made at the first call and kept in `storage`. */
+  client(storage: Storage): string {
+    const known = storage.get(CLIENT_ID_KEY);
+    if (known !== null) return known;
+    const fresh = `cl_${this.#clock.now().toString(36)}_${this.#unique()}`;
+    storage.set(CLIENT_ID_KEY, fresh);
+    return fresh;
+  }
+
+  /** Eight random digits set clients apart, a count the ids of one. */
+  #unique(): string {
+    this.#count += 1;
+    const digits = Math.floor(this.#random() * 36 ** 8).toString(36).padStart(8, "0");
+    return digits + this.#count.toString(36);
+  }
+}

@@ -1,0 +1,82 @@
+/**
+ * As whom the client speaks: the token in use, and whom the server takes it for.
+ *
+ * The token is looked up afresh each time, because the app may change it under us; `adopt` notices. A replica
+ * belongs to one identity in one tenant, so a change of either asks the owner to start again.
+ */
+
+import { parseSession, type ResolvedSession } from "./protocol.ts";
+
+const NOBODY: ResolvedSession = { userId: null, tenantId: null, isAdmin: false, roles: [] };
+
+export interface SessionHooks {
+  token(): string | null;
+  probe(): Promise<unknown>;
+  /** The token or the tenant is another: what was replicated may not be this identity's. */
+  viewChanged(): void;
+  /** One signed-in user gave way to another: what is still queued was not this one's doing. */
+  userReplaced(): void;
+  changed(): void;
+}
+
+export class Session {
+  readonly #hooks: SessionHooks;
+  #current: ResolvedSession = NOBODY;
+  /** Undefined before the first look. */
+  #token: string | null | undefined;
+  /** Whether `#current` is the server's word on `#token`. */
+  #known = false;
+  #everKnown = false;
+
+  constructor(hooks: SessionHooks) {
+    this.#hooks = hooks;
+  }
+
+  get current(): ResolvedSession {
+    return this.#current;
+  }
+
+  /** Whether the server has said whom the present token stands for. */
+  get known(): boolean {
+    return this.#known;
+  }
+
+  /** Notice a changed token and, unless its identity is known, ask. Never rejects. */
+  async identify(): Promise<void> {
+    this.#adopt();
+    if (!this.#known) await this.refresh();
+  }
+
+  /** Ask the server again. Never rejects: without an answer nothing changes. */
+  async refresh(): Promise<void> {
+    this.#adopt();
+    const token = this.#token;
+    let answer: ResolvedSession;
+    try {
+      answer = parseSession(await this.#hooks.probe());
+    } catch {
+      return;
+    }
+    if (token === this.#token) this.#observe(answer);
+  }
+
+  #adopt(): void {
+    const token = this.#hooks.token();
+    if (token === this.#token) return;
+    const first = this.#token === undefined;
+    this.#token = token;
+    this.#known = false;
+    if (!first) this.#hooks.viewChanged();
+  }
+
+  #observe(next: ResolvedSession): void {
+    const before = this.#current;
+    const comparable = this.#everKnown;
+    this.#current = next;
+    this.#known = true;
+    this.#everKnown = true;
+    if (comparable && before.userId !== null && before.userId !== next.userId) this.#hooks.userReplaced();
+    if (comparable && before.tenantId !== next.tenantId) this.#hooks.viewChanged();
+    if (JSON.stringify(before) !== JSON.stringify(next)) this.#hooks.changed();
+  }
+}

@@ -1,0 +1,214 @@
+/**
+ * The replica: the rows this client may read, as far as it has heard.
+ *
+ * Holds the server's rows as the change log made them (contract 05 §11) and, apart from them, the optimistic
+ * changes; readers see the one laid over the other. Knows no network and no queue.
+ *
+ * Tombstones are bounded: beyond `TOMBSTONES_MAX` the oldest is forgotten. They only matter for events that
+ * arrive out of order, and the engine applies events in order.
+ */
+
+import { systemIds } from "./environment.ts";
+import type { Ids } from "./ids.ts";
+import { Listeners } from "./listeners.ts";
+import { Overlay } from "./overlay.ts";
+import type { ChangeEvent, ClientChange, Row } from "./protocol.ts";
+
+export const TOMBSTONES_MAX = 10_000;
+
+/** Writes one event to disk; for insert and update, `data` is the whole row as it now is. */
+export type PersistChange = (change: ChangeEvent) => Promise<void>;
+
+export class LocalStore {
+  /** Set by whoever keeps the replica on disk; called for every applied event. */
+  _persistFn: PersistChange | null = null;
+
+  readonly #ids: Ids;
+  readonly #rows = new Map<string, Map<string, Row>>();
+  readonly #tombstones = new Map<string, number>();
+  readonly #overlay = new Overlay();
+  readonly #listeners = new Listeners();
+  readonly #entityListeners = new Map<string, Listeners>();
+
+  constructor(ids: Ids = systemIds()) {
+    this.#ids = ids;
+  }
+
+  /** All rows of an entity, the server's in the order they first arrived, optimistic ones last. */
+  list(entity: string): Row[] {
+    const rows = this.#rows.get(entity) ?? new Map<string, Row>();
+    const added = [...this.#overlay.rowIds(entity)].filter((id) => !rows.has(id));
+    return [...rows.keys(), ...added].map((id) => this.get(entity, id)).filter((row) => row !== null);
+  }
+
+  get(entity: string, id: string): Row | null {
+    return this.#overlay.view(entity, id, this.#serverRow(entity, id));
+  }
+
+  /** Apply one event; tells no listener. */
+  applyChange(change: ChangeEvent): void {
+    this.#merge(change);
+    this.#persistBehind([change]);
+  }
+
+  /** Apply events in order and tell listeners once; writes to disk go on behind. */
+  applyChanges(changes: readonly ChangeEvent[]): void {
+    this.#applyAndTell(changes);
+    this.#persistBehind(changes);
+  }
+
+  /** Apply events in order and tell listeners once, before the first wait; resolves once all are on disk. */
+  applyChangesAsync(changes: readonly ChangeEvent[]): Promise<void> {
+    this.#applyAndTell(changes);
+    return this.#persist(changes);
+  }
+
+  /** Call `listener` on every change of anything; returns the way to stop. */
+  subscribe(listener: () => void): () => void {
+    return this.#listeners.add(listener);
+  }
+
+  /** Call `listener` on every change of one entity's rows; returns the way to stop. */
+  subscribeEntity(entity: string, listener: () => void): () => void {
+    let listeners = this.#entityListeners.get(entity);
+    if (listeners === undefined) this.#entityListeners.set(entity, (listeners = new Listeners()));
+    return listeners.add(listener);
+  }
+
+  /** Call all listeners. */
+  notify(): void {
+    for (const listeners of this.#entityListeners.values()) listeners.call();
+    this.#listeners.call();
+  }
+
+  /** Show a change at once; `opId` names it when it is accepted, refused or taken back. */
+  applyOptimistic(opId: string, change: ClientChange): void {
+    this.#overlay.add(opId, change);
+    this.#tell([change.entity]);
+  }
+
+  /** The server accepted the operation and had reached `seq` when it answered. */
+  acknowledge(opId: string, change: ClientChange, seq: number): void {
+    this.#overlay.acknowledge(opId, seq);
+    this.#overlay.settle(change.entity, change.row_id, this.#serverRow(change.entity, change.row_id));
+  }
+
+  /** Operations that were accepted and are still shown optimistically. */
+  acknowledged(): string[] {
+    return this.#overlay.acknowledged();
+  }
+
+  /** Take optimistic changes back; the server's rows show through again. */
+  discard(opIds: readonly string[]): void {
+    this.#tell(this.#overlay.discard(new Set(opIds)));
+  }
+
+  /** The replica has all changes up to `seq`; optimistic ones acknowledged by then have served their turn. */
+  reached(seq: number): void {
+    this.#tell(this.#overlay.reached(seq));
+  }
+
+  /** Show a new row that no queue will send; it lasts until the next complete pull. Returns its temporary id. */
+  optimisticInsert(entity: string, data: Row): string {
+    const id = this.#ids.row();
+    this.#showUnsent({ entity, row_id: id, kind: "insert", data });
+    return id;
+  }
+
+  optimisticUpdate(entity: string, id: string, patch: Row): void {
+    this.#showUnsent({ entity, row_id: id, kind: "update", data: patch });
+  }
+
+  optimisticDelete(entity: string, id: string): void {
+    this.#showUnsent({ entity, row_id: id, kind: "delete" });
+  }
+
+  /** Forget everything, optimistic changes included. */
+  clearAll(): void {
+    this.#overlay.clear();
+    this.clearServerRows();
+  }
+
+  /** Forget what the server said; changes it has not heard of yet stay. */
+  clearServerRows(): void {
+    this.#rows.clear();
+    this.#tombstones.clear();
+    this.notify();
+  }
+
+  #serverRow(entity: string, id: string): Row | null {
+    return this.#rows.get(entity)?.get(id) ?? null;
+  }
+
+  #showUnsent(change: ClientChange): void {
+    const opId = this.#ids.operation();
+    this.#overlay.add(opId, change);
+    this.#overlay.acknowledge(opId, Number.MAX_SAFE_INTEGER);
+    this.#tell([change.entity]);
+  }
+
+  #applyAndTell(changes: readonly ChangeEvent[]): void {
+    for (const change of changes) this.#merge(change);
+    this.#tell(changes.map((change) => change.entity));
+  }
+
+  #merge(change: ChangeEvent): void {
+    const { entity, row_id: id, kind } = change;
+    const tombstone = this.#tombstones.get(tombstoneKey(change)) ?? -1;
+    if (kind !== "delete" && change.seq < tombstone) return;
+    let rows = this.#rows.get(entity);
+    if (rows === undefined) this.#rows.set(entity, (rows = new Map()));
+    switch (kind) {
+      case "insert":
+        rows.set(id, { ...change.data, id });
+        break;
+      case "update":
+        rows.set(id, { ...rows.get(id), ...change.data, id });
+        break;
+      case "delete":
+        rows.delete(id);
+        this.#bury(change, Math.max(tombstone, change.seq));
+        break;
+      default:
+        kind satisfies never;
+    }
+    this.#overlay.settle(entity, id, rows.get(id) ?? null);
+  }
+
+  #bury(change: ChangeEvent, seq: number): void {
+    const key = tombstoneKey(change);
+    this.#tombstones.delete(key);
+    this.#tombstones.set(key, seq);
+    if (this.#tombstones.size <= TOMBSTONES_MAX) return;
+    const [oldest] = this.#tombstones.keys();
+    if (oldest !== undefined) this.#tombstones.delete(oldest);
+  }
+
+  #persistBehind(changes: readonly ChangeEvent[]): void {
+    this.#persist(changes).catch((error: unknown) => console.warn("pylon: a change was not saved", error));
+  }
+
+  async #persist(changes: readonly ChangeEvent[]): Promise<void> {
+    const persist = this._persistFn;
+    if (persist === null) return;
+    await Promise.all(changes.map((change) => persist(this.#whole(change))));
+  }
+
+  /** The event with the merged row in place of its patch, so that disk never holds half a row. */
+  #whole(change: ChangeEvent): ChangeEvent {
+    const row = this.#serverRow(change.entity, change.row_id);
+    if (row === null) return { ...change, kind: "delete", data: undefined };
+    return { ...change, kind: change.kind === "delete" ? "insert" : change.kind, data: row };
+  }
+
+  #tell(entities: Iterable<string>): void {
+    const touched = new Set(entities);
+    if (touched.size === 0) return;
+    for (const entity of touched) this.#entityListeners.get(entity)?.call();
+    this.#listeners.call();
+  }
+}
+
+function tombstoneKey(change: ChangeEvent): string {
+  return `${change.entity}:${change.row_id}`;
+}

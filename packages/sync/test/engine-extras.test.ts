@@ -1,0 +1,208 @@
+/** Presence, topics, documents, pages, server-side rendering, and a replica on disk. */
+
+import { describe, expect, mock, spyOn, test } from "bun:test";
+
+import type { PendingMutation } from "../src/mutations.ts";
+import type { ReplicaPersistence } from "../src/persistence.ts";
+import type { ChangeEvent, Row } from "../src/protocol.ts";
+import { getServerData } from "../src/ssr.ts";
+import { settled, World } from "./world.ts";
+
+test("presence and topics are sent when connected and dropped when not", async () => {
+  const world = new World();
+  const engine = await world.live();
+
+  engine.setPresence({ typing: true });
+  engine.publishTopic("room", { n: 1 });
+  world.socket.drop();
+  engine.setPresence({ typing: false });
+
+  expect(world.socket.sent.map((text) => JSON.parse(text))).toEqual([
+    { type: "presence", event: "update", data: { typing: true } },
+    { type: "topic", topic: "room", data: { n: 1 } },
+  ]);
+});
+
+test("presence of others tells listeners, topics do not", async () => {
+  const world = new World();
+  const engine = await world.live();
+  const listener = mock(() => undefined);
+  engine.store.subscribe(listener);
+
+  world.socket.receive({ type: "presence", from: "bob" });
+  world.socket.receive({ type: "topic", topic: "t", data: 1 });
+
+  expect(listener).toHaveBeenCalledTimes(1);
+});
+
+describe("documents", () => {
+  const said = (world: World): unknown[] => world.socket.sent.map((text) => JSON.parse(text).type);
+
+  test("are subscribed once for many followers, and again after a reconnect", async () => {
+    const world = new World();
+    const engine = await world.live();
+
+    engine.subscribeCrdt("Note", "n1");
+    engine.subscribeCrdt("Note", "n1");
+    engine.unsubscribeCrdt("Note", "n1");
+    engine.unsubscribeCrdt("Note", "other");
+    const first = said(world);
+    world.socket.drop();
+    await world.clock.advance(1000);
+    world.socket.open();
+    const second = said(world);
+    engine.unsubscribeCrdt("Note", "n1");
+
+    expect(first).toEqual(["crdt-subscribe"]);
+    expect(second).toEqual(["crdt-subscribe"]);
+    expect(said(world)).toEqual(["crdt-subscribe", "crdt-unsubscribe"]);
+  });
+
+  test("frames go to every handler until it leaves", async () => {
+    const world = new World();
+    const engine = await world.live();
+    const frames: number[][] = [];
+    const stop = engine.onBinaryFrame((bytes) => frames.push([...bytes]));
+    engine.onBinaryFrame((bytes) => frames.push([...bytes]));
+
+    world.socket.receive(new Uint8Array([16, 0]).buffer);
+    stop();
+    world.socket.receive(new Uint8Array([17]).buffer);
+
+    expect(frames).toEqual([[16, 0], [16, 0], [17]]);
+  });
+});
+
+describe("pages", () => {
+  test("grow until a short one comes", async () => {
+    const world = new World();
+    const rows = ["a", "b", "c"].map((id) => ({ id }));
+    world.routes.set("/api/query/Note", ({ $offset, $limit }) => ({
+      body: rows.slice(Number($offset), Number($offset) + Number($limit)),
+    }));
+    const query = world.engine().createInfiniteQuery("Note", { pageSize: 2 });
+
+    await Promise.all([query.loadMore(), query.loadMore()]);
+    const first = [...query.data];
+    await query.loadMore();
+    await query.loadMore();
+
+    expect(first).toHaveLength(2);
+    expect(query.data).toEqual(rows);
+    expect(query.hasMore).toBe(false);
+    expect(world.happened()).toHaveLength(2);
+  });
+
+  test("pass on the server's refusal", async () => {
+    const world = new World();
+    const refusal = { status: 403, body: { error: { code: "POLICY_DENIED", message: "not for you" } } };
+    world.next("/api/query/Note", refusal);
+
+    const loading = world.engine().loadPage("Note", { order: { title: "desc" } });
+
+    expect(loading).rejects.toMatchObject({ status: 403, code: "POLICY_DENIED", message: "not for you" });
+  });
+});
+
+test("rows for a server-rendered page come with a cursor read before them", async () => {
+  const world = new World();
+  world.commit("insert", "a", { title: "A" });
+  world.routes.set("/api/entities/Note", () => ({ body: [{ id: "a", title: "A" }] }));
+
+  const data = await getServerData("http://server:4321", ["Note", "Secret"], {
+    fetch: world.environment().fetch,
+  });
+
+  expect(data).toEqual({ entities: { Note: [{ id: "a", title: "A" }], Secret: [] }, cursor: { last_seq: 1 } });
+  expect(world.happened()[0]).toContain("/api/sync/pull?since=0&limit=0");
+});
+
+describe("a replica on disk", () => {
+  class Disk implements ReplicaPersistence {
+    readonly log: string[] = [];
+    rows: Record<string, Row[]> = {};
+    cursor = 0;
+    queue: PendingMutation[] = [];
+    broken = false;
+    readonly mutations = {
+      loadAll: async () => this.queue,
+      saveAll: async (mutations: PendingMutation[]) => void (this.queue = mutations),
+    };
+    loadAllEntities = async (): Promise<Record<string, Row[]>> => this.rows;
+    loadCursor = async () => ({ last_seq: this.cursor });
+
+    async saveChange({ seq }: ChangeEvent): Promise<void> {
+      if (this.broken) throw new Error("disk full");
+      this.log.push(`row ${seq}`);
+    }
+
+    async saveCursor({ last_seq }: { last_seq: number }): Promise<void> {
+      this.log.push(`cursor ${last_seq}`);
+    }
+
+    async clear(): Promise<void> {
+      this.log.push("clear");
+    }
+  }
+
+  test("is loaded first, and written rows before cursor", async () => {
+    const world = new World();
+    const disk = new Disk();
+    disk.rows = { Note: [{ id: "a", title: "A" }] };
+    disk.cursor = 1;
+    world.commit("insert", "a", { title: "A" });
+    world.commit("insert", "b", { title: "B" });
+
+    const engine = await world.live({ persistence: disk });
+
+    expect(engine.store.list("Note")).toHaveLength(2);
+    expect(disk.log.slice(0, 2)).toEqual(["row 2", "cursor 2"]);
+  });
+
+  test("shows and sends what was queued before the reload", async () => {
+    const world = new World();
+    const disk = new Disk();
+    disk.queue = [
+      { id: "mut_1", change: { entity: "Note", row_id: "x", kind: "insert", data: { title: "queued" }, op_id: "mut_1" }, status: "pending" },
+    ];
+    const engine = world.engine({ persistence: disk });
+
+    await engine.start();
+    const shown = engine.store.list("Note");
+    world.socket.open();
+    await settled();
+
+    expect(shown).toEqual([{ id: "x", title: "queued" }]);
+    expect(world.changes).toMatchObject([{ row_id: "x" }]);
+    expect(disk.queue).toEqual([]);
+  });
+
+  test("is cleared with the replica", async () => {
+    const world = new World();
+    const disk = new Disk();
+    const engine = await world.live({ persistence: disk });
+    disk.log.length = 0;
+
+    await engine.resetReplica();
+    await settled();
+
+    expect(disk.log.slice(0, 2)).toEqual(["clear", "cursor 0"]);
+  });
+
+  test("that cannot be written keeps its old cursor, and the engine goes on in memory", async () => {
+    const warned = spyOn(console, "warn").mockImplementation(() => undefined);
+    const world = new World();
+    const disk = new Disk();
+    const engine = await world.live({ persistence: disk });
+    disk.log.length = 0;
+    disk.broken = true;
+
+    world.socket.receive(world.commit("insert", "a", {}));
+    await settled();
+
+    expect(engine.store.list("Note")).toHaveLength(1);
+    expect(disk.log).toEqual([]);
+    expect(warned).toHaveBeenCalledTimes(1);
+    warned.mockRestore();
+  });
+});

@@ -1,0 +1,50 @@
+"""What a person sees when a server is up: where it is, what it holds, what to look at."""
+
+from rich.panel import Panel
+from rich.table import Table
+from rich.text import Text
+
+from pylon_cli.output import Output
+from pylon_runtime.app_folder import AppFolder
+from pylon_runtime.application import Application
+
+
+def show_banner(output: Output, app: Application, folder: AppFolder) -> None:
+    if output.as_json:
+        return
+    facts = Table.grid(padding=(0, 2))
+    facts.add_column(style="dim", justify="right")
+    facts.add_column()
+    for label, value in _facts(app, folder):
+        facts.add_row(label, value)
+    manifest = app.loaded.manifest
+    title = Text.assemble((manifest.name, "bold"), " ", (manifest.version, "dim"))
+    output.screen.print(Panel(facts, title=title, title_align="left", border_style="cyan", expand=False))
+
+
+def address(app: Application) -> str:
+    host = "localhost" if app.config.host in ("127.0.0.1", "0.0.0.0", "::") else app.config.host
+    return f"http://{host}:{app.server.port}"
+
+
+def _facts(app: Application, folder: AppFolder) -> list[tuple[str, Text | str]]:
+    url = address(app)
+    entities = [entity.name for entity in app.loaded.manifest.entities]
+    facts: list[tuple[str, Text | str]] = [
+        ("Open", Text(url, style="bold cyan underline")),
+        ("API", f"{url}/api/entities/{entities[0]}"),
+        ("Live", f"{url.replace('http', 'ws', 1)}/api/sync/ws"),
+        ("Entities", ", ".join(entities)),
+        ("Database", _short(app, folder)),
+    ]
+    uncovered = app.loaded.policies.uncovered_entities
+    if uncovered:
+        meaning = "open to everyone" if app.config.default_policy_allows else "closed to all but the administrator"
+        names = ", ".join(sorted(uncovered))
+        facts.append(("No policy", Text(f"{names}: {meaning}", style="yellow")))
+    return facts
+
+
+def _short(app: Application, folder: AppFolder) -> str:
+    path = folder.database(app.config)
+    return str(path.relative_to(folder.root)) if path.is_relative_to(folder.root) else str(path)

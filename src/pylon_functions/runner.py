@@ -1,0 +1,203 @@
+"""One child process as the host sees it: many calls at once over one channel.
+
+    starting --ready--> open --retire--> retiring --last call closed--> ended
+        any of them --the process is gone--> ended
+
+The thread that reads the child calls ``feed`` and ``lost``; every other method may be called by any thread.
+``feed`` hands each frame to the mailbox of its call, and the thread that made the call takes it from there, so
+calls never wait for each other here. The lock guards the state and the map of mailboxes.
+"""
+
+import enum
+import threading
+from queue import Empty, SimpleQueue
+from typing import Protocol
+
+import structlog
+
+from pylon_auth.context import ANONYMOUS
+from pylon_core.clock import Clock
+from pylon_core.errors import PylonError
+from pylon_functions import protocol
+from pylon_functions.lines import LineSplitter
+from pylon_functions.registry import FunctionDefinition, FunctionKind, Registry
+
+FRAMES_WAITING_MAX = 10_000
+"""Frames of one call that its thread has not taken yet; a handler that asks for more at once is ended."""
+_PROBE = FunctionDefinition("/probe", FunctionKind.QUERY)
+
+log = structlog.get_logger("pylon.functions")
+
+
+class Channel(Protocol):
+    """The way to a child. Any thread may call it; once the child is gone, both calls do nothing."""
+
+    def send(self, line: bytes, deadline: float) -> None:
+        """Write one line. Raises ``CallTimedOut`` when the child does not take it before the deadline."""
+
+    def close(self) -> None:
+        """Say that nothing will follow; the child then ends by itself."""
+
+
+class RunnerLost(PylonError):  # noqa: N818 - a fact about the child, which the host acts on
+    """The child went away with the call unfinished: nothing it did in a transaction remains."""
+
+    def __init__(self) -> None:
+        super().__init__("RUNNER_EXITED", "The function's process ended before the function did.")
+
+
+class CallTimedOut(PylonError):  # noqa: N818
+    """The child did not speak in time."""
+
+    def __init__(self) -> None:
+        super().__init__("FN_TIMEOUT", "Function exceeded the configured call timeout")
+
+
+class RunnerClosed(PylonError):  # noqa: N818
+    """The child takes no new calls; this one was not begun, so another child may have it."""
+
+    def __init__(self) -> None:
+        super().__init__("RUNNER_NOT_STARTED", "The function runtime is restarting.")
+
+
+Mailbox = SimpleQueue[protocol.CallFrame | None]
+"""The frames of one call; ``None`` says that the child is gone."""
+
+
+class _State(enum.Enum):
+    STARTING = enum.auto()
+    OPEN = enum.auto()
+    RETIRING = enum.auto()
+    ENDED = enum.auto()
+
+
+class Runner:
+    def __init__(self, channel: Channel) -> None:
+        self._channel = channel
+        self._lines = LineSplitter()
+        self._lock = threading.Lock()
+        self._state = _State.STARTING
+        self._mailboxes: dict[str, Mailbox] = {}
+        self._started = threading.Event()
+        self._start_error: str | None = "it ended before it was ready"
+        self.registry: Registry = {}
+
+    @property
+    def load(self) -> int:
+        """How many calls are under way."""
+        return len(self._mailboxes)
+
+    @property
+    def is_open(self) -> bool:
+        return self._state is _State.OPEN
+
+    @property
+    def is_over(self) -> bool:
+        """Nothing is under way and nothing will be; the process may still be ending."""
+        return self._state is _State.ENDED
+
+    def wait_until_ready(self, timeout_s: float) -> str | None:
+        """Wait for the child's ``ready``; what went wrong, or ``None``."""
+        if not self._started.wait(timeout_s):
+            return f"it was not ready within {timeout_s:g} s"
+        return self._start_error
+
+    def begin(self, call_id: str, *, parent: str | None = None) -> Mailbox:
+        """Open the mailbox of a call. Raises ``RunnerClosed``.
+
+        A call made on behalf of ``parent`` is let in as long as that one is under way, even by a runner that
+        is retiring; ``RunnerLost`` when it is not any more.
+        """
+        mailbox: Mailbox = SimpleQueue()
+        with self._lock:
+            if parent is None and self._state is not _State.OPEN:
+                raise RunnerClosed
+            if parent is not None and parent not in self._mailboxes:
+                raise RunnerLost
+            self._mailboxes[call_id] = mailbox
+        return mailbox
+
+    def end(self, call_id: str) -> None:
+        """The call is over: later frames of it are ignored."""
+        with self._lock:
+            self._mailboxes.pop(call_id, None)
+        self._close_if_done()
+
+    def send(self, line: bytes, deadline: float) -> None:
+        self._channel.send(line, deadline)
+
+    def retire(self) -> None:
+        """Take no new calls; let those under way finish, then close the channel."""
+        with self._lock:
+            if self._state is _State.OPEN:
+                self._state = _State.RETIRING
+        self._close_if_done()
+
+    def responds(self, timeout_s: float, clock: Clock) -> bool:
+        """Whether the child still takes calls: it is asked for a function that no app can have."""
+        try:
+            mailbox = self.begin(_PROBE.name)
+        except RunnerClosed:
+            return False
+        try:
+            self.send(protocol.call_line(_PROBE.name, _PROBE, {}, ANONYMOUS), clock.monotonic() + timeout_s)
+            return mailbox.get(timeout=timeout_s) is not None
+        except (CallTimedOut, Empty):
+            return False
+        finally:
+            self.end(_PROBE.name)
+
+    def feed(self, chunk: bytes) -> None:
+        """Whatever the child wrote."""
+        for line in self._lines.push(chunk):
+            if line:
+                self._take(line)
+
+    def lost(self) -> None:
+        """The child is gone: everybody who waits for it is told."""
+        with self._lock:
+            self._state = _State.ENDED
+            waiting = list(self._mailboxes.values())
+            self._mailboxes.clear()
+        for mailbox in waiting:
+            mailbox.put(None)
+        self._started.set()
+
+    def _take(self, line: bytes) -> None:
+        frame = protocol.decode(line)
+        if frame is None:
+            log.warning("function_output_skipped", line_bytes=len(line))
+        elif isinstance(frame, protocol.Ready):
+            self._ready(frame)
+        else:
+            self._deliver(frame)
+
+    def _ready(self, frame: protocol.Ready) -> None:
+        with self._lock:
+            if self._state is not _State.STARTING:
+                return
+            self._start_error = None if frame.error is None else "it cannot read the functions folder"
+            if frame.error is None:
+                self.registry = {function.name: function for function in frame.functions}
+                self._state = _State.OPEN
+        self._started.set()
+
+    def _deliver(self, frame: protocol.CallFrame) -> None:
+        mailbox = self._mailboxes.get(frame.call_id)
+        if mailbox is None:
+            return
+        if mailbox.qsize() < FRAMES_WAITING_MAX:
+            mailbox.put(frame)
+            return
+        with self._lock:
+            self._mailboxes.pop(frame.call_id, None)
+        message = f"The function asked for more than {FRAMES_WAITING_MAX} things at once."
+        mailbox.put(protocol.Failure(frame.call_id, "PROTOCOL_ERROR", message))
+
+    def _close_if_done(self) -> None:
+        with self._lock:
+            done = self._state is _State.RETIRING and not self._mailboxes
+            if done:
+                self._state = _State.ENDED
+        if done:
+            self._channel.close()

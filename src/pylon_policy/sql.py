@@ -1,0 +1,197 @@
+"""A formula as a SQL condition, in text that SQLite (3.45 or newer) and Postgres read alike.
+
+``specialise`` settles what one identity and one table decide, so that only comparisons of columns remain;
+``render`` writes those. Text columns are expected to be TEXT on both engines, in their default collation, and a
+column to hold values of its declared kind. Pure functions.
+"""
+
+import enum
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from pylon_http import Condition
+from pylon_policy.auth import AuthMember, PolicyAuth
+from pylon_policy.formula import (
+    FALSE,
+    AllOf,
+    AnyOf,
+    Atom,
+    AuthRef,
+    Constant,
+    Equal,
+    Formula,
+    IsNull,
+    OneOf,
+    Order,
+    Ref,
+    RowRef,
+    Truthy,
+    all_of,
+    any_of,
+    constant,
+)
+from pylon_policy.identity import is_fact
+from pylon_policy.values import NUMBERS, accepted_by
+
+Columns = Mapping[str, type]
+"""The columns of a table, each with the Python class of its values: str, int, float or bool."""
+
+
+class Open(enum.Enum):
+    """A member's value that the SQL text need not know: some text, to be bound as a parameter."""
+
+    TEXT = enum.auto()
+
+
+MemberValue = str | bool | Open | None
+
+CHAIN_TERMS_MAX = 8
+"""Longer chains are written as a balanced tree: SQLite limits the depth of an expression to 1000."""
+
+
+def specialise(
+    formula: Formula, columns: Columns, facts: Mapping[Atom, bool], members: Mapping[AuthMember, MemberValue]
+) -> Formula:
+    """The formula with everything folded that an identity (``facts``, ``members``) and the column kinds settle.
+
+    What remains is a constant, or a formula over columns alone that ``render`` can write.
+    """
+    match formula:
+        case Constant():
+            return formula
+        case AllOf(terms):
+            return all_of(specialise(term, columns, facts, members) for term in terms)
+        case AnyOf(terms):
+            return any_of(specialise(term, columns, facts, members) for term in terms)
+        case Equal(RowRef() as left, AuthRef(member), wanted):
+            value = members[member]
+            if value is None:
+                return FALSE if wanted else IsNull(left, wanted=False)
+            if value is Open.TEXT:
+                return formula
+            return _among_columns(OneOf(left, accepted_by([value]), wanted), columns)
+        case _ if is_fact(formula):
+            return constant(facts[formula])
+        case _:
+            return _among_columns(formula, columns)
+
+
+def _among_columns(atom: Atom, columns: Columns) -> Formula:
+    """The atom, or what it comes to when its columns can never hold comparable values."""
+    match atom:
+        case OneOf(ref, accepted, wanted):
+            return atom if accepted.of(_kind(ref, columns)) else constant(not wanted)
+        case Equal(left, right, wanted):
+            if _comparable(_kind(left, columns), _kind(right, columns)):
+                return atom
+            return FALSE if wanted else any_of([IsNull(left, wanted=False), IsNull(right, wanted=False)])
+        case Order(left=left, right=right):
+            operands = (left, right) if isinstance(right, RowRef) else (left,)
+            return atom if all(_kind(ref, columns) in NUMBERS for ref in operands) else FALSE
+        case _:
+            return atom
+
+
+def _comparable(one: type, other: type) -> bool:
+    return one is other or (one in NUMBERS and other in NUMBERS)
+
+
+def _column(ref: Ref) -> str:
+    """The column a reference names. Scopes of reading resolve nothing but declared fields of the row."""
+    assert isinstance(ref, RowRef)
+    (name,) = ref.segments
+    return name
+
+
+def _kind(ref: Ref, columns: Columns) -> type:
+    return columns[_column(ref)]
+
+
+@dataclass(frozen=True, slots=True)
+class Template:
+    """A condition whose ``slots`` are parameter values, or an ``AuthRef`` where the identity's member goes."""
+
+    sql: str
+    slots: tuple[Any, ...]
+
+    def fill(self, auth: PolicyAuth) -> Condition:
+        params = [getattr(auth, slot.member) if isinstance(slot, AuthRef) else slot for slot in self.slots]
+        return Condition(self.sql, tuple(params))
+
+
+NEVER = Template("1 = 0", ())
+
+
+def render(formula: Formula, columns: Columns) -> Template:
+    """SQL for a specialised formula that is no constant."""
+    writer = _Writer(columns)
+    sql = writer.write(formula)
+    return Template(sql, tuple(writer.slots))
+
+
+class _Writer:
+    """Writes SQL text left to right, so that ``slots`` fill in the order of the ``?``."""
+
+    def __init__(self, columns: Columns) -> None:
+        self._columns = columns
+        self.slots: list[Any] = []
+
+    def write(self, formula: Formula) -> str:
+        match formula:
+            case AllOf(terms):
+                return self._chain(terms, " AND ")
+            case AnyOf(terms):
+                return self._chain(terms, " OR ")
+            case Truthy(ref, wanted):
+                return self._truthy(ref, wanted=wanted)
+            case IsNull(ref, wanted):
+                return f"{_quoted(ref)} IS NULL" if wanted else f"{_quoted(ref)} IS NOT NULL"
+            case OneOf(ref, accepted, wanted):
+                return self._one_of(ref, accepted.of(_kind(ref, self._columns)), wanted=wanted)
+            case Equal(left, right, wanted):
+                other = self._bind(right) if isinstance(right, AuthRef) else _quoted(right)
+                return f"{_quoted(left)} {'=' if wanted else 'IS DISTINCT FROM'} {other}"
+            case Order(op, left, right):
+                other = _quoted(right) if isinstance(right, RowRef) else self._bind(self._number(left, right))
+                return f"{_quoted(left)} {op} {other}"
+        raise AssertionError(formula)  # a constant or a fact: ``specialise`` leaves none
+
+    def _chain(self, terms: Sequence[Formula], joint: str) -> str:
+        if len(terms) > CHAIN_TERMS_MAX:
+            half = len(terms) // 2
+            return f"({self._chain(terms[:half], joint)}){joint}({self._chain(terms[half:], joint)})"
+        return joint.join(self._term(term) for term in terms)
+
+    def _term(self, formula: Formula) -> str:
+        # An atom that is an OR itself brings its own parentheses.
+        return f"({self.write(formula)})" if isinstance(formula, AllOf | AnyOf) else self.write(formula)
+
+    def _truthy(self, ref: Ref, *, wanted: bool) -> str:
+        column, kind = _quoted(ref), _kind(ref, self._columns)
+        if kind is bool:
+            return self._one_of(ref, (True,), wanted=wanted)
+        if kind is str:
+            return f"{column} <> ''" if wanted else f"({column} IS NULL OR {column} = '')"
+        return f"{column} IS NOT NULL" if wanted else f"{column} IS NULL"
+
+    def _one_of(self, ref: Ref, values: Sequence[Any], *, wanted: bool) -> str:
+        column = _quoted(ref)
+        marks = ", ".join([self._bind(value) for value in values])
+        if len(values) == 1:
+            return f"{column} = {marks}" if wanted else f"{column} IS DISTINCT FROM {marks}"
+        return f"{column} IN ({marks})" if wanted else f"({column} IS NULL OR {column} NOT IN ({marks}))"
+
+    def _number(self, ref: RowRef, value: float) -> int | float:
+        """Of the column's own kind where that is exact, so that no engine rounds the column to compare."""
+        if _kind(ref, self._columns) is float:
+            return float(value)
+        return int(value) if value == int(value) else value
+
+    def _bind(self, slot: Any) -> str:
+        self.slots.append(slot)
+        return "?"
+
+
+def _quoted(ref: Ref) -> str:
+    return '"' + _column(ref).replace('"', '""') + '"'

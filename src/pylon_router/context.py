@@ -1,0 +1,94 @@
+"""What a request is answered from: the context of the program, the caller, the call.
+
+``RouterContext`` is everything a handler may reach, put together by the composition root; ``Caller`` is what
+the server found out about who sent the request; ``Call`` is the request after dispatch. All are immutable, so
+any number of threads may answer calls from one context.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Protocol
+
+import msgspec
+
+from pylon_auth import AuthContext, CookieConfig, SessionStore
+from pylon_core.errors import PylonError
+from pylon_core.manifest import AppManifest, EntityDef
+from pylon_functions import FunctionDefinition
+from pylon_http import DataStore, Response
+from pylon_policy import PolicyEngine
+from pylon_sync.projection import RowProjection, SecretFields, secret_fields
+
+
+class FunctionHost(Protocol):
+    """Runs the app's functions; any thread may call."""
+
+    def definitions(self) -> Sequence[FunctionDefinition]:
+        """Every function, by name."""
+
+    def call(self, name: str, args: Any, auth: AuthContext) -> msgspec.Raw:
+        """What the handler returned, as JSON text. Raises ``PylonError``, FN_NOT_FOUND among them."""
+
+
+class CallLimiter(Protocol):
+    """Counts calls per key; any thread may call."""
+
+    def admit(self, key: str) -> int:
+        """Count one call; 0 when it may go on, else the seconds until the next one may."""
+
+
+@dataclass(frozen=True)
+class RouterContext:
+    """``functions`` is ``None`` without a function runtime, ``function_limiter`` where calls are not limited."""
+
+    manifest: AppManifest
+    store: DataStore
+    policies: PolicyEngine
+    sessions: SessionStore
+    cookie: CookieConfig
+    functions: FunctionHost | None = None
+    function_limiter: CallLimiter | None = None
+    dev_mode: bool = False
+
+    @cached_property
+    def secrets(self) -> SecretFields:
+        return secret_fields(self.manifest)
+
+    @cached_property
+    def project(self) -> RowProjection:
+        return RowProjection(self.secrets)
+
+    def entity(self, name: str) -> EntityDef:
+        """Raises ENTITY_NOT_FOUND for a name that is not in the manifest."""
+        entity = self.manifest.entity(name)
+        if entity is None:
+            raise PylonError("ENTITY_NOT_FOUND", f"There is no entity {name!r}.")
+        return entity
+
+
+class Caller(msgspec.Struct, frozen=True):
+    """Who sent a request. ``token`` is the credential it came with, ``address`` the client's IP address."""
+
+    auth: AuthContext
+    token: str | None = None
+    has_origin: bool = False
+    user_agent: str | None = None
+    address: str | None = None
+
+
+class Call(msgspec.Struct, frozen=True):
+    """A request after dispatch: the path's placeholders in order, the raw query string, the body."""
+
+    caller: Caller
+    args: tuple[str, ...]
+    query: str
+    body: bytes
+
+
+Handler = Callable[[RouterContext, Call], Response]
+
+
+def require_admin(call: Call) -> None:
+    if not call.caller.auth.is_admin:
+        raise PylonError("FORBIDDEN", "This needs the admin token.")

@@ -1,0 +1,75 @@
+"""The read rules every route shares: which rows a caller may read, which fields they may ask about.
+
+A list is filtered in the statement, so its limit and its pages are right; a caller who can read no row at all
+is refused instead. Secret fields are unknown to everyone but the admin, so that no filter or sort is an oracle.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import msgspec
+
+from pylon_auth import AuthContext
+from pylon_core.errors import PylonError
+from pylon_http import DataError, Filter, Row
+from pylon_policy import denial
+from pylon_router.context import RouterContext
+from pylon_router.params import ROWS_MAX
+
+
+def absent_row(ctx: RouterContext, auth: AuthContext, entity: str) -> PylonError:
+    """The answer for a row that is not there: to a caller who cannot read every row, that of a hidden one."""
+    if ctx.policies.never_reads(entity, auth) or ctx.policies.read_condition(entity, auth) is not None:
+        return denial()
+    return PylonError("NOT_FOUND", f"There is no such row in {entity}.")
+
+
+def readable(ctx: RouterContext, auth: AuthContext, entity: str, wanted: Filter) -> Filter:
+    """The wanted rows as far as the caller may read them. Raises POLICY_DENIED when that is none, ever.
+
+    Raises INVALID_COLUMN when the filter looks at a field the caller may not read.
+    """
+    ctx.entity(entity)
+    if ctx.policies.never_reads(entity, auth):
+        raise denial()
+    refuse_secret_fields(ctx, auth, entity, [*wanted.where, *(field for field, _ in wanted.order)])
+    return msgspec.structs.replace(wanted, condition=ctx.policies.read_condition(entity, auth))
+
+
+def find_rows(ctx: RouterContext, auth: AuthContext, entity: str, wanted: Filter) -> tuple[list[Row], bool]:
+    """The readable rows of a filter, at most ``ROWS_MAX``, and whether that cut some off."""
+    bounded = wanted.limit is not None and wanted.limit <= ROWS_MAX
+    if not bounded:
+        wanted = msgspec.structs.replace(wanted, limit=ROWS_MAX + 1)
+    allowed = readable(ctx, auth, entity, wanted)
+    with ctx.store.read() as reader:
+        rows = reader.query(entity, allowed)
+    truncated = not bounded and len(rows) > ROWS_MAX
+    return (rows[:ROWS_MAX] if truncated else rows), truncated
+
+
+def refuse_secret_fields(ctx: RouterContext, auth: AuthContext, entity: str, fields: Iterable[str]) -> None:
+    """Raises for a secret field what the store raises for one that does not exist."""
+    secret = ctx.secrets.get(entity)
+    if secret is None or auth.is_admin:
+        return
+    for field in fields:
+        if field in secret:
+            raise DataError("INVALID_COLUMN", f"{entity} has no field {field!r}.")
+
+
+def projected(ctx: RouterContext, entity: str, rows: list[Row]) -> list[Any]:
+    if entity not in ctx.secrets:
+        return rows
+    return [ctx.project(entity, row) for row in rows]
+
+
+def truncation_headers(*, truncated: bool) -> tuple[tuple[str, str], ...]:
+    return (("X-Pylon-Truncated", "true"),) if truncated else ()
+
+
+def answer_to_writer(ctx: RouterContext, auth: AuthContext, entity: str, row: Row) -> Mapping[str, Any]:
+    """A row just written, as its writer may see it: one who may write but not read it learns its id only."""
+    if not ctx.policies.may_read(entity, auth, row):
+        return {"id": row["id"]}
+    return ctx.project(entity, row)

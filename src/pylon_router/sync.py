@@ -1,0 +1,59 @@
+"""Replicas: ``GET /api/sync/pull`` and ``POST /api/sync/push`` (contract 05 §4 and §5).
+
+Pull needs no session: it shows what the caller may read. Push takes any identity, guests included, and sends
+every change through the write pipeline, all in one transaction.
+"""
+
+from typing import Any
+
+from pylon_core.errors import PylonError
+from pylon_http import ChangeEvent, Response
+from pylon_router.context import Call, RouterContext
+from pylon_router.params import parse_query, whole_number
+from pylon_router.table import Route
+from pylon_router.writes import WritePipeline
+from pylon_sync.pull import pull
+from pylon_sync.push import operation_scope, parse_push, push
+from pylon_sync.wire import WireEvent, shown_event
+
+
+def get_pull(ctx: RouterContext, call: Call) -> Response:
+    auth = call.caller.auth
+    # The log outlives an entity that the manifest has dropped: nobody reads that one's rows.
+    readers = {entity.name: ctx.policies.reader(entity.name, auth) for entity in ctx.manifest.entities}
+
+    def show(event: ChangeEvent) -> WireEvent | None:
+        may_read = readers.get(event.entity)
+        return None if may_read is None else shown_event(event, may_read, ctx.project)
+
+    page = pull(ctx.store, whole_number(parse_query(call.query), "since") or 0, show)
+    body = {"changes": page.changes, "cursor": {"last_seq": page.last_seq}, "has_more": page.has_more}
+    return Response.json(body)
+
+
+def post_push(ctx: RouterContext, call: Call) -> Response:
+    auth = call.caller.auth
+    if auth.user_id is None:
+        raise PylonError(
+            "FORBIDDEN",
+            "Pushing needs a session, a guest's included, or PYLON_ADMIN_TOKEN.",
+            hint="POST /api/auth/guest gives one.",
+        )
+    request = parse_push(call.body)
+    scope = operation_scope(auth.user_id, request.client_id)
+    writes = WritePipeline(ctx, auth)
+    outcome = ctx.store.transact(lambda tx: push(tx, request, scope, writes))
+    body: dict[str, Any] = {
+        "applied": outcome.applied,
+        "deduped": outcome.deduped,
+        "errors": outcome.errors,
+        "results": outcome.results,
+        "cursor": {"last_seq": ctx.store.head()},
+    }
+    return Response.json(body)
+
+
+ROUTES = (
+    Route("GET", "/api/sync/pull", get_pull),
+    Route("POST", "/api/sync/push", post_push),
+)

@@ -1,0 +1,76 @@
+"""The write pipeline: the one place where policy stands above the store's transaction (design §3.1).
+
+Every caller-facing write goes through here, entity routes and push alike. A write is judged inside its
+transaction and on rows as they are stored, so nothing can change between the judgement and the commit; a
+refusal undoes it. A caller whom the policy refuses anyway is told that and not what the store thought of the
+payload, so a unique field is no oracle.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from pylon_auth import AuthContext
+from pylon_core.errors import PylonError
+from pylon_http import DataError, Row, TxStore
+from pylon_router.context import RouterContext
+from pylon_router.reads import absent_row, refuse_secret_fields
+
+Payload = Mapping[str, Any]
+
+
+class WritePipeline:
+    """The writes of one identity; each method is called inside a transaction of the context's store.
+
+    Raises POLICY_DENIED, NOT_FOUND (or POLICY_DENIED where that would tell of a hidden row) and whatever the
+    store raises.
+    """
+
+    def __init__(self, ctx: RouterContext, auth: AuthContext) -> None:
+        self._ctx = ctx
+        self._auth = auth
+        self._policies = ctx.policies
+
+    def insert(self, tx: TxStore, entity: str, data: Payload, row_id: str | None = None) -> Row:
+        """Store a new row, under ``row_id`` when given; an ``id`` in the data is ignored."""
+        fields = self._ctx.entity(entity).fields
+        try:
+            refuse_secret_fields(self._ctx, self._auth, entity, data)
+            row = tx.insert(entity, data, row_id)
+        except DataError:
+            candidate = {**dict.fromkeys(field.name for field in fields), **data, "id": row_id}
+            self._policies.check_insert(entity, self._auth, candidate, data)
+            raise
+        self._policies.check_insert(entity, self._auth, row, data)
+        return row
+
+    def update(self, tx: TxStore, entity: str, row_id: str, patch: Payload) -> Row:
+        self._ctx.entity(entity)
+        existing = tx.get(entity, row_id)
+        if existing is None:
+            raise self._absent_for_update(entity, row_id, patch)
+        try:
+            refuse_secret_fields(self._ctx, self._auth, entity, patch)
+            row = tx.update(entity, row_id, patch)
+        except DataError:
+            candidate = {**existing, **patch, "id": row_id}
+            self._policies.check_update(entity, self._auth, existing, candidate, patch)
+            raise
+        if row is None:
+            raise absent_row(self._ctx, self._auth, entity)
+        self._policies.check_update(entity, self._auth, existing, row, patch)
+        return row
+
+    def delete(self, tx: TxStore, entity: str, row_id: str) -> None:
+        self._ctx.entity(entity)
+        existing = tx.get(entity, row_id)
+        if existing is None:
+            # A rule that refuses without a row refuses here too; then a missing row looks like a hidden one.
+            self._policies.check_delete(entity, self._auth, {"id": row_id})
+            raise absent_row(self._ctx, self._auth, entity)
+        self._policies.check_delete(entity, self._auth, existing)
+        tx.delete(entity, row_id)
+
+    def _absent_for_update(self, entity: str, row_id: str, patch: Payload) -> PylonError:
+        blank: Row = {"id": row_id}
+        self._policies.check_update(entity, self._auth, blank, blank, patch)
+        return absent_row(self._ctx, self._auth, entity)

@@ -1,0 +1,69 @@
+"""An app's folder: where its manifest, functions, pages and database are, and reading the manifest.
+
+A relative path in the configuration is relative to the folder, wherever the command was started.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from pylon_core.diagnostics import Diagnostic, Severity, Span, has_errors
+from pylon_core.manifest import MANIFEST_FILE, AppManifest, ManifestError, parse_manifest
+from pylon_core.manifest_checks import check_manifest
+from pylon_policy import PolicyEngine
+from pylon_runtime.config import ServerConfig
+
+
+@dataclass(frozen=True)
+class AppFolder:
+    root: Path
+
+    @property
+    def manifest(self) -> Path:
+        return self.root / MANIFEST_FILE
+
+    @property
+    def public(self) -> Path:
+        return self.root / "public"
+
+    def database(self, config: ServerConfig) -> Path:
+        return self.root / config.db_path
+
+    def functions(self, config: ServerConfig) -> Path:
+        return self.root / config.functions_dir
+
+
+@dataclass(frozen=True)
+class LoadedManifest:
+    """A manifest fit to be served, its policies compiled, and what is worth telling its author."""
+
+    manifest: AppManifest
+    policies: PolicyEngine
+    findings: tuple[Diagnostic, ...]
+
+
+def load_manifest(folder: AppFolder, config: ServerConfig) -> LoadedManifest:
+    """Raises ``ManifestError`` with everything that is wrong: unreadable, unparsable or inconsistent."""
+    try:
+        text = folder.manifest.read_bytes()
+    except OSError as error:
+        raise ManifestError([_unreadable(error)]) from error
+    manifest = parse_manifest(text, MANIFEST_FILE)
+    findings = check_manifest(manifest, MANIFEST_FILE)
+    if has_errors(findings):
+        raise ManifestError(findings)
+    policies = PolicyEngine(manifest, default_allow=config.default_policy_allows)
+    findings = [*findings, *policies.diagnostics]
+    if has_errors(findings):
+        raise ManifestError(findings)
+    return LoadedManifest(manifest, policies, tuple(findings))
+
+
+def _unreadable(error: OSError) -> Diagnostic:
+    missing = isinstance(error, FileNotFoundError)
+    return Diagnostic(
+        severity=Severity.ERROR,
+        code="MANIFEST_READ_FAILED",
+        message=f"There is no {MANIFEST_FILE} here." if missing else f"{MANIFEST_FILE} cannot be read.",
+        hint="Name the folder of your app: `pylon dev path/to/app`." if missing else error.strerror,
+        span=Span(file=MANIFEST_FILE),
+    )

@@ -1,0 +1,187 @@
+"""One running app: the place where everything is put together, and the order in which it starts and stops.
+
+Stopping goes from the outside in: accept nothing more and finish requests in flight, close the sockets with a
+normal frame, end the functions, close the database; each within what is left of one deadline. The owner calls
+``start``, ``reload_functions`` and ``stop`` from one thread;
+two applications in one process do not know each other.
+"""
+
+import secrets
+from collections.abc import Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+import structlog
+
+from pylon_auth import CredentialResolver, SessionStore
+from pylon_core.clock import Clock
+from pylon_functions import FunctionHost
+from pylon_router import RouterContext, route
+from pylon_runtime.app_folder import AppFolder, LoadedManifest
+from pylon_runtime.bun import BunRuntime
+from pylon_runtime.bun_launch import BunOptions
+from pylon_runtime.client_bundle import find_client_bundle
+from pylon_runtime.config import ServerConfig
+from pylon_runtime.gateway import Gateway, GatewayParts
+from pylon_runtime.housekeeping import Housekeeper
+from pylon_runtime.http_limits import ServerLimits
+from pylon_runtime.hub import SYNC_PATHS, Hub, HubLimits, WebSocketEndpoint
+from pylon_runtime.hub.close_codes import POLICY_VIOLATION
+from pylon_runtime.proxies import client_ip
+from pylon_runtime.server import PylonServer
+from pylon_runtime.socket_auth import SocketAuthenticator
+from pylon_runtime.static_files import StaticFiles
+from pylon_runtime.version import VERSION
+from pylon_runtime.wsgi import WsgiApp
+from pylon_storage import SqliteSessionBackend, SqliteStore, parse_faults
+
+log = structlog.get_logger("pylon.application")
+
+FAULTS_VARIABLE = "PYLON_FAULTS"
+"""Read for crash tests only, so it is not a setting; see ``pylon_storage.faults``."""
+
+
+@dataclass(frozen=True)
+class Application:
+    config: ServerConfig
+    loaded: LoadedManifest
+    store: SqliteStore
+    functions: BunRuntime
+    hub: Hub
+    gateway: Gateway
+    server: PylonServer
+    housekeeper: Housekeeper
+    wsgi: WsgiApp
+    clock: Clock
+
+    def start(self) -> None:
+        self.functions.start()
+        self.hub.start()
+        self.housekeeper.start()
+        self.server.start()
+
+    def reload_functions(self) -> None:
+        """Functions changed on disk: new calls go to a child that has read them anew."""
+        self.functions.reload(self.clock.monotonic() + self.config.fn_call_timeout_s)
+
+    def stop(self) -> None:
+        """Stop within ``config.drain_s``; what did not end is logged by its part."""
+        deadline = self.clock.monotonic() + self.config.drain_s
+        with ExitStack() as last_things:
+            last_things.callback(self.store.close)
+            last_things.callback(self.functions.stop, deadline)
+            last_things.callback(self.housekeeper.stop, deadline)
+            last_things.callback(self.hub.stop, deadline)
+            self.server.stop(deadline)
+
+
+def build(
+    config: ServerConfig, folder: AppFolder, loaded: LoadedManifest, environ: Mapping[str, str], clock: Clock
+) -> Application:
+    """Everything constructed and the ports bound, nothing started.
+
+    Raises ``PylonError``: SCHEMA_INIT_FAILED for the database, PORT_IN_USE for a taken port.
+    """
+    with ExitStack() as undo:
+        store = _open_store(config, folder, loaded, environ, clock)
+        undo.callback(store.close)
+        sessions = SessionStore(
+            SqliteSessionBackend(store.committer, store.readers),
+            clock,
+            secrets.token_bytes,
+            lifetime_s=loaded.manifest.auth.session.expires_in,
+        )
+        runtime = BunRuntime(
+            BunOptions(config.functions_dir, folder.root, environ, config.fn_workers),
+            clock,
+        )
+        context = RouterContext(
+            manifest=loaded.manifest,
+            store=store,
+            policies=loaded.policies,
+            sessions=sessions,
+            cookie=config.cookie(loaded.manifest.name),
+            functions=FunctionHost(store, runtime, clock, config.fn_call_timeout_s),
+            dev_mode=config.dev_mode,
+        )
+        credentials = CredentialResolver(sessions, config.admin_token)
+        gateway = Gateway(
+            GatewayParts(
+                config=config,
+                credentials=credentials,
+                cookie_name=context.cookie.name,
+                files=StaticFiles(_existing(folder.public), find_client_bundle()),
+                clock=clock,
+                random_bytes=secrets.token_bytes,
+                version=VERSION,
+            ),
+            route,
+            context,
+        )
+        limits = HubLimits(message_bytes_max=config.ws_frame_bytes_max)
+        hub = Hub(loaded.policies, context.project, limits, clock)
+        store.subscribe(hub.publish)
+        sessions.subscribe(lambda session_id: hub.close_session(session_id, POLICY_VIOLATION))
+        wsgi = WsgiApp(gateway)
+        server = _listen(
+            config,
+            gateway,
+            hub,
+            limits,
+            SocketAuthenticator(credentials, context.cookie.name, config.sockets),
+            wsgi,
+            clock,
+        )
+        undo.pop_all()
+    housekeeper = Housekeeper(sessions.sweep, clock)
+    return Application(config, loaded, store, runtime, hub, gateway, server, housekeeper, wsgi, clock)
+
+
+def _open_store(
+    config: ServerConfig, folder: AppFolder, loaded: LoadedManifest, environ: Mapping[str, str], clock: Clock
+) -> SqliteStore:
+    path = folder.database(config)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    policies = loaded.policies
+    return SqliteStore(
+        path,
+        loaded.manifest,
+        watched={entity.name: policies.read_fields(entity.name) for entity in loaded.manifest.entities},
+        visibility=policies.fingerprint,
+        clock=clock,
+        faults=parse_faults(environ.get(FAULTS_VARIABLE, "")),
+    )
+
+
+def _listen(
+    config: ServerConfig,
+    gateway: Gateway,
+    hub: Hub,
+    limits: HubLimits,
+    authenticate: SocketAuthenticator,
+    wsgi: WsgiApp,
+    clock: Clock,
+) -> PylonServer:
+    def endpoint(paths: frozenset[str] | None) -> WebSocketEndpoint:
+        return WebSocketEndpoint(
+            hub, authenticate, lambda request: client_ip(request, config.trust_proxy_hops), limits, clock, paths
+        )
+
+    server = PylonServer(
+        config.host,
+        config.port,
+        gateway.handle,
+        endpoint(SYNC_PATHS),
+        ServerLimits(active_threads=config.active_threads),
+        wsgi_app=wsgi,
+        clock=clock,
+        headers=gateway.common_headers,
+    )
+    if config.extra_ports:
+        server.add_listener(config.host, server.port + 1, gateway.handle, endpoint(None))
+    return server
+
+
+def _existing(directory: Path) -> Path | None:
+    return directory if directory.is_dir() else None

@@ -1,0 +1,100 @@
+"""One Bun process: started, spoken to over pipes, ended and reaped.
+
+Two threads per child. The reader takes its stdout to the ``Runner`` and, when that ends, kills what is left and
+reaps it, so a child is never a zombie for longer than it takes to notice. The other takes its stderr, where
+handlers' ``console`` goes, line by line to ``on_output``.
+"""
+
+import os
+import signal
+import subprocess
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import IO
+
+from pylon_core.clock import Clock
+from pylon_functions import Runner
+from pylon_functions.lines import LineSplitter
+from pylon_runtime.bun_pipe import LinePipe
+from pylon_runtime.threads import spawn
+
+READ_BYTES = 1 << 16
+OUTPUT_LINE_BYTES_MAX = 1 << 16
+
+
+class BunChild:
+    """Runs from construction on. Raises OSError when the command cannot be started.
+
+    It is a process group of its own: Ctrl-C in a terminal reaches only the server, which stops it in order, and
+    killing it takes along whatever its handlers started. Any thread may call its methods; the lock guards that
+    its process id is not used once it is reaped.
+    """
+
+    def __init__(
+        self,
+        command: Sequence[str],
+        environ: Mapping[str, str],
+        cwd: Path,
+        clock: Clock,
+        on_ended: Callable[[], None],
+        on_output: Callable[[str], None],
+    ) -> None:
+        pipe = subprocess.PIPE
+        self._process = subprocess.Popen(
+            command, env=environ, cwd=cwd, stdin=pipe, stdout=pipe, stderr=pipe, bufsize=0, process_group=0
+        )
+        self.pid = self._process.pid
+        self._lock = threading.Lock()
+        self._on_output = on_output
+        self._stdin = LinePipe(os.dup(_open(self._process.stdin).fileno()), clock)
+        _open(self._process.stdin).close()
+        self._on_ended = on_ended
+        self.runner = Runner(self._stdin)
+        self.threads = (
+            spawn(f"pylon-functions-{self.pid}", self._read_frames),
+            spawn(f"pylon-functions-{self.pid}-output", self._read_output),
+        )
+
+    def kill(self) -> None:
+        """End it now; its reader reaps it."""
+        with self._lock:
+            if self._process.returncode is None:
+                os.killpg(self.pid, signal.SIGKILL)
+
+    @property
+    def has_ended(self) -> bool:
+        return self._process.returncode is not None
+
+    def _read_frames(self) -> None:
+        stdout = _open(self._process.stdout)
+        try:
+            while chunk := os.read(stdout.fileno(), READ_BYTES):
+                self.runner.feed(chunk)
+        finally:
+            self.kill()
+            self._reap()
+            self._stdin.close()
+            stdout.close()
+            self.runner.lost()
+            self._on_ended()
+
+    def _reap(self) -> None:
+        os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOWAIT)
+        with self._lock:
+            self._process.wait()
+
+    def _read_output(self) -> None:
+        lines = LineSplitter(OUTPUT_LINE_BYTES_MAX)
+        with _open(self._process.stderr) as stderr:
+            while chunk := os.read(stderr.fileno(), READ_BYTES):
+                for line in lines.push(chunk):
+                    self._on_output(line.decode(errors="replace"))
+            for line in lines.push(b"\n"):
+                if line:
+                    self._on_output(line.decode(errors="replace"))
+
+
+def _open(stream: IO[bytes] | None) -> IO[bytes]:
+    assert stream is not None  # asked for with PIPE
+    return stream

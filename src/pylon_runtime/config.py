@@ -1,0 +1,267 @@
+"""The server's configuration: every environment variable it reads, and ``ServerConfig.from_env``.
+
+This is the only place that knows the variables; everything else is handed values. Reading raises
+``ConfigError`` before anything has started.
+"""
+
+import enum
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from pylon_auth import CookieConfig, SameSite, default_cookie_name
+from pylon_runtime.origins import ANY, LOCAL_PAGES, OriginRule, origin
+from pylon_runtime.settings import ConfigError, Setting, boolean, one_of, seconds, visible_ascii, whole
+
+_POSTGRES = ("postgres://", "postgresql://")
+_EXTRA_PORTS = 3
+_DEV_TRUSTED_ORIGINS = (
+    "http://localhost:3000",
+    "http://localhost:4321",
+    "http://localhost:5173",
+    "http://127.0.0.1:3000",
+)
+
+
+class AccessLog(enum.StrEnum):
+    """Which requests are logged: those that failed here or took long, or every one."""
+
+    PROBLEMS = "problems"
+    ALL = "all"
+
+
+def _origins(text: str) -> tuple[str, ...]:
+    entries = (entry.strip() for entry in text.split(","))
+    return tuple(entry if entry in (ANY, "null") else origin(entry) for entry in entries if entry)
+
+
+def _cors_origin(text: str) -> str:
+    return text if text == ANY else origin(visible_ascii(text))
+
+
+def _cookie_name(text: str) -> str:
+    if default_cookie_name(text) != f"{text}_session":
+        raise ValueError("expected letters, digits, _ and -")
+    return text
+
+
+def _domain(text: str) -> str:
+    if ";" in visible_ascii(text) or "," in text:
+        raise ValueError("expected a domain name")
+    return text
+
+
+PORT = Setting("PYLON_PORT", whole(0, 65535), "4321", "TCP port P of the HTTP server; 0 takes any free one.")
+HOST = Setting("PYLON_HOST", visible_ascii, "127.0.0.1 in dev mode, else 0.0.0.0", "Address to listen on.")
+DEV_MODE = Setting("PYLON_DEV_MODE", boolean, "0", "Development conveniences that a public server must not have.")
+CORS_ORIGIN = Setting(
+    "PYLON_CORS_ORIGIN",
+    _cors_origin,
+    "* in dev mode, else required",
+    "The one web origin whose pages may read answers. Outside dev mode `*` is refused.",
+)
+CSRF_ORIGINS = Setting(
+    "PYLON_CSRF_ORIGINS",
+    _origins,
+    "* in dev mode, else PYLON_CORS_ORIGIN",
+    "Comma list of web origins that may write with a cookie and open sockets; set but empty allows none. "
+    "In dev mode without it, sockets are open to pages of this machine and its private network.",
+)
+TRUSTED_ORIGINS = Setting(
+    "PYLON_TRUSTED_ORIGINS",
+    _origins,
+    "in dev mode localhost ports 3000, 4321, 5173, else none",
+    "Comma list of web origins that sign-in may redirect to.",
+)
+ADMIN_TOKEN = Setting("PYLON_ADMIN_TOKEN", visible_ascii, "none", "Bearer token of the administrator.")
+COOKIE_NAME = Setting("PYLON_COOKIE_NAME", _cookie_name, "<app>_session", "Name of the session cookie.")
+COOKIE_DOMAIN = Setting("PYLON_COOKIE_DOMAIN", _domain, "the host alone", "Domain of the session cookie.")
+COOKIE_SECURE = Setting(
+    "PYLON_COOKIE_SECURE", boolean, "0 in dev mode, else 1", "Whether browsers send the cookie over HTTPS only."
+)
+COOKIE_SAME_SITE = Setting(
+    "PYLON_COOKIE_SAME_SITE",
+    one_of("strict", "lax", "none"),
+    "lax",
+    "Which foreign pages' requests carry the cookie; none implies a secure cookie.",
+)
+DB_PATH = Setting("PYLON_DB_PATH", Path, ".pylon/dev.db", "The SQLite database file.")
+DATABASE_URL = Setting(
+    "DATABASE_URL", str, "none", "A postgres:// URL to use Postgres instead. Not available yet."
+)
+JWT_SECRET = Setting("PYLON_JWT_SECRET", str, "none", "Secret for JWT bearer tokens. Not available yet.")
+FUNCTIONS_DIR = Setting("PYLON_FUNCTIONS_DIR", Path, "functions", "Folder of the app's TypeScript functions.")
+FN_WORKERS = Setting("PYLON_FN_WORKERS", whole(1, 64), "1", "Processes that run functions.")
+FN_CALL_TIMEOUT = Setting("PYLON_FN_CALL_TIMEOUT", seconds(0.1, 3600), "30", "Seconds a function call may take.")
+EXTRA_PORTS = Setting(
+    "PYLON_EXTRA_PORTS", boolean, "1", "Also listen on P+1, P+2, P+3, where older clients look for sockets."
+)
+ACTIVE_THREADS = Setting("PYLON_ACTIVE_THREADS", whole(1, 64), "2", "Threads that compute at once.")
+DEFAULT_POLICY = Setting(
+    "PYLON_DEFAULT_POLICY",
+    one_of("allow", "deny"),
+    "allow in dev mode, else deny",
+    "What an entity without a policy means for callers other than the administrator.",
+)
+DRAIN_SECS = Setting("PYLON_DRAIN_SECS", seconds(0, 3600), "10", "Seconds that stopping may take.")
+WS_MAX_FRAME = Setting(
+    "PYLON_WS_MAX_FRAME", whole(1024, 1 << 30), "16777216", "Bytes a WebSocket message may have."
+)
+TRUST_PROXY_HOPS = Setting(
+    "PYLON_TRUST_PROXY_HOPS",
+    whole(0, 32),
+    "0",
+    "Reverse proxies in front whose X-Forwarded-* headers are believed.",
+)
+ACCESS_LOG = Setting(
+    "PYLON_ACCESS_LOG",
+    one_of("problems", "all"),
+    "problems",
+    "Which requests are logged: failed and slow ones, or all.",
+)
+
+SETTINGS: tuple[Setting[Any], ...] = (
+    PORT,
+    HOST,
+    DEV_MODE,
+    CORS_ORIGIN,
+    CSRF_ORIGINS,
+    TRUSTED_ORIGINS,
+    ADMIN_TOKEN,
+    COOKIE_NAME,
+    COOKIE_DOMAIN,
+    COOKIE_SECURE,
+    COOKIE_SAME_SITE,
+    DB_PATH,
+    DATABASE_URL,
+    JWT_SECRET,
+    FUNCTIONS_DIR,
+    FN_WORKERS,
+    FN_CALL_TIMEOUT,
+    EXTRA_PORTS,
+    ACTIVE_THREADS,
+    DEFAULT_POLICY,
+    DRAIN_SECS,
+    WS_MAX_FRAME,
+    TRUST_PROXY_HOPS,
+    ACCESS_LOG,
+)
+"""Every variable the server reads, in the order of the user's guide."""
+
+
+@dataclass(frozen=True)
+class ServerConfig:
+    port: int
+    host: str
+    dev_mode: bool
+    cors_origin: str
+    csrf: OriginRule
+    sockets: OriginRule
+    trusted_origins: tuple[str, ...]
+    admin_token: str | None = field(repr=False)
+    cookie_name: str | None
+    cookie_domain: str | None
+    cookie_secure: bool
+    cookie_same_site: SameSite
+    db_path: Path
+    functions_dir: Path
+    fn_workers: int
+    fn_call_timeout_s: float
+    extra_ports: bool
+    active_threads: int
+    default_policy_allows: bool
+    drain_s: float
+    ws_frame_bytes_max: int
+    trust_proxy_hops: int
+    access_log: AccessLog
+
+    @classmethod
+    def from_env(cls, environ: Mapping[str, str]) -> "ServerConfig":
+        """The configuration an environment describes. Raises ``ConfigError`` naming the variable at fault."""
+        dev_mode = DEV_MODE.read(environ)
+        port = PORT.read(environ)
+        extra_ports = EXTRA_PORTS.read(environ)
+        _refuse_unavailable(environ, dev_mode=dev_mode)
+        _refuse_port_overflow(port, extra_ports=extra_ports)
+        cors_origin = _cors_origin_of(environ, dev_mode=dev_mode)
+        csrf = _csrf_rule_of(environ, cors_origin, dev_mode=dev_mode)
+        secure = COOKIE_SECURE.given(environ)
+        return cls(
+            port=port,
+            host=HOST.given(environ) or ("127.0.0.1" if dev_mode else "0.0.0.0"),
+            dev_mode=dev_mode,
+            cors_origin=cors_origin,
+            csrf=csrf,
+            sockets=LOCAL_PAGES if dev_mode and CSRF_ORIGINS.name not in environ else csrf,
+            trusted_origins=TRUSTED_ORIGINS.given(environ) or (_DEV_TRUSTED_ORIGINS if dev_mode else ()),
+            admin_token=ADMIN_TOKEN.given(environ),
+            cookie_name=COOKIE_NAME.given(environ),
+            cookie_domain=COOKIE_DOMAIN.given(environ),
+            cookie_secure=not dev_mode if secure is None else secure,
+            cookie_same_site=SameSite(COOKIE_SAME_SITE.read(environ).capitalize()),
+            db_path=DB_PATH.read(environ),
+            functions_dir=FUNCTIONS_DIR.read(environ),
+            fn_workers=FN_WORKERS.read(environ),
+            fn_call_timeout_s=FN_CALL_TIMEOUT.read(environ),
+            extra_ports=extra_ports,
+            active_threads=ACTIVE_THREADS.read(environ),
+            default_policy_allows=(DEFAULT_POLICY.given(environ) or ("allow" if dev_mode else "deny")) == "allow",
+            drain_s=DRAIN_SECS.read(environ),
+            ws_frame_bytes_max=WS_MAX_FRAME.read(environ),
+            trust_proxy_hops=TRUST_PROXY_HOPS.read(environ),
+            access_log=AccessLog(ACCESS_LOG.read(environ)),
+        )
+
+    def cookie(self, app_name: str) -> CookieConfig:
+        """The session cookie of an app."""
+        return CookieConfig(
+            name=self.cookie_name or default_cookie_name(app_name),
+            domain=self.cookie_domain,
+            secure=self.cookie_secure,
+            same_site=self.cookie_same_site,
+        )
+
+
+def _refuse_unavailable(environ: Mapping[str, str], *, dev_mode: bool) -> None:
+    url = DATABASE_URL.given(environ)
+    if url is not None and url.startswith(_POSTGRES):
+        raise ConfigError(
+            "Postgres is not available yet.",
+            hint="Unset DATABASE_URL to use SQLite; PYLON_DB_PATH names its file.",
+        )
+    # A shell of another project often has one lying around; only a server meant for real use must not ignore it.
+    if url is not None and not dev_mode:
+        raise ConfigError(
+            "DATABASE_URL is not a postgres:// URL.",
+            hint="Unset DATABASE_URL to use SQLite; PYLON_DB_PATH names its file.",
+        )
+    if JWT_SECRET.given(environ) is not None:
+        raise ConfigError("JWT bearer tokens are not available yet.", hint="Unset PYLON_JWT_SECRET.")
+
+
+def _refuse_port_overflow(port: int, *, extra_ports: bool) -> None:
+    if extra_ports and port + _EXTRA_PORTS > 65535:
+        raise ConfigError(
+            f"Port {port} leaves no room for the three extra ports above it.",
+            hint="Choose a PYLON_PORT of at most 65532, or set PYLON_EXTRA_PORTS=0.",
+        )
+
+
+def _cors_origin_of(environ: Mapping[str, str], *, dev_mode: bool) -> str:
+    value = CORS_ORIGIN.given(environ)
+    if dev_mode:
+        return value or ANY
+    if value is None or value == ANY:
+        raise ConfigError(
+            "Outside dev mode the server needs to know which web origin may read its answers.",
+            hint="Set PYLON_CORS_ORIGIN to your site, such as https://app.example.com, "
+            "or PYLON_DEV_MODE=1 on your own machine.",
+        )
+    return value
+
+
+def _csrf_rule_of(environ: Mapping[str, str], cors_origin: str, *, dev_mode: bool) -> OriginRule:
+    if CSRF_ORIGINS.name in environ:
+        return OriginRule.of(CSRF_ORIGINS.given(environ) or ())
+    return OriginRule.of((ANY,) if dev_mode else (cors_origin,))

@@ -1,0 +1,306 @@
+"""One HTTP connection: its socket, its parser, the answer the kernel has not taken yet.
+
+Whoever holds ``owner`` owns the connection: the worker serving it, or the one thread that closes it. Its owner
+calls ``advance``, which does everything that can be done without waiting and says what must come next; no
+method blocks. ``edge`` is the exception, set by the polling thread: the kernel reports each arrival of bytes
+once, so one that falls into somebody's ownership is noted there and looked at before the connection is parked.
+
+    READ ──bytes──> advance ──> READ    parked until bytes arrive, or the deadline
+                            ──> WRITE   parked until the kernel takes more of the answer, or the deadline
+                            ──> AGAIN   more to do, once others have had their turn
+                            ──> CLOSE   over
+                            ──> LEAVE   ``leave`` says what takes the socket over
+"""
+
+import contextlib
+import enum
+import socket
+import threading
+from collections.abc import Callable
+from functools import partial
+
+import structlog
+
+from pylon_core.errors import PylonError
+from pylon_http import Request, Response
+from pylon_runtime.http_limits import ServerLimits
+from pylon_runtime.http_parser import Arrival, Phase, RequestParser
+from pylon_runtime.http_stream import ResponseStream, StreamResponse
+from pylon_runtime.http_writer import CONTINUE, ResponseWriter
+
+Handler = Callable[[Request], Response]
+UpgradeHandler = Callable[[Request, socket.socket, bytes], None]
+
+_log = structlog.get_logger(__name__)
+
+_RECV_BYTES = 64 << 10
+_JOIN_BYTES_MAX = 32 << 10
+"""Up to here one ``send`` of head and body joined is cheaper than ``sendmsg`` of both."""
+
+_STEPS_MAX = 16
+"""Requests answered or reads made before the connection goes to the end of the queue."""
+
+
+class Step(enum.Enum):
+    READ = "read"
+    WRITE = "write"
+    AGAIN = "again"
+    CLOSE = "close"
+    LEAVE = "leave"
+
+
+class Site:
+    """What the connections of one server share. ``draining`` turns true once, when the server stops."""
+
+    __slots__ = ("draining", "limits", "writer")
+
+    def __init__(self, limits: ServerLimits, writer: ResponseWriter) -> None:
+        self.limits = limits
+        self.writer = writer
+        self.draining = False
+
+
+class HttpConnection:
+    __slots__ = (
+        "_closing",
+        "_handle",
+        "_handover",
+        "_limits",
+        "_lingering",
+        "_moved",
+        "_parser",
+        "_site",
+        "_started",
+        "_unsent",
+        "_upgrade",
+        "deadline",
+        "edge",
+        "fd",
+        "hung_up",
+        "owner",
+        "sock",
+        "watching",
+    )
+
+    def __init__(
+        self, site: Site, handle: Handler, upgrade: UpgradeHandler, sock: socket.socket, peer: str, now: float
+    ) -> None:
+        self._site = site
+        self._limits = site.limits
+        self._handle = handle
+        self._upgrade = upgrade
+        self._parser = RequestParser(site.limits, peer)
+        self._unsent: memoryview | None = None
+        self._closing = False
+        """Nothing more is answered; what is left is sending, and reading what nobody wants."""
+        self._lingering: int | None = None
+        """How many more bytes will be read and dropped before closing."""
+        self._started: float | None = None
+        """When the first byte of the request or of the answer now moving was seen."""
+        self._moved = 0
+        self.sock = sock
+        self.fd = sock.fileno()
+        self.owner = threading.Lock()
+        self.edge = False
+        self.hung_up = False
+        """The peer will send nothing more; set by the polling thread."""
+        self.watching = Step.READ
+        """What the kernel was asked to report."""
+        self.deadline = now + site.limits.idle_timeout_s
+        """Set before the connection is parked; past it the sweep calls ``expire``."""
+        self._handover: Callable[[], None] | None = None
+
+    def refuse(self, error: PylonError) -> None:
+        """Let the next ``advance`` answer ``error`` whatever the client asked, and close."""
+        self._parser.failure = error
+
+    def advance(self, now: float) -> Step:
+        self.edge = False
+        try:
+            step = self._flush(now) if self._unsent is not None else None
+            return step or (self._discard() if self._lingering is not None else self._proceed(now))
+        except OSError:
+            return Step.CLOSE  # the client is gone
+
+    def expire(self) -> None:
+        """Past the deadline: tell a client that is in the middle of a request, as far as that goes at once."""
+        if self._parser.phase is Phase.IDLE or self._closing or self._unsent is not None:
+            return
+        error = PylonError("REQUEST_TIMEOUT", "The request did not arrive in time.", status=408)
+        response = Response.error(error)
+        head = self._site.writer.head(response, keep_alive=False, http_1_0=False)
+        with contextlib.suppress(OSError):  # it need not be listening either
+            self.sock.send(head + response.body)
+
+    def leave(self) -> Callable[[], None]:
+        """What takes the socket over, to be called on a thread without a turn."""
+        assert self._handover is not None
+        self._parser.close()
+        return self._handover
+
+    def close(self) -> None:
+        self._parser.close()
+        self._unsent = None
+        self.sock.close()
+
+    def _proceed(self, now: float) -> Step:
+        parser = self._parser
+        arrivals = parser.arrivals
+        drained = False
+        for _ in range(_STEPS_MAX):
+            if arrivals:
+                step = self._answer(arrivals.popleft(), now)
+            elif parser.failure is not None:
+                step = self._give_up(parser.failure, now)
+            elif parser.expects_continue:
+                parser.expects_continue = False
+                step = self._send(CONTINUE, b"", now)
+            elif drained:
+                return self._await_bytes(now)
+            else:
+                try:
+                    data = self.sock.recv(_RECV_BYTES)
+                except BlockingIOError:
+                    return self._await_bytes(now)
+                if not data:
+                    return Step.CLOSE
+                parser.feed(data)
+                # Less than was asked for: the kernel has no more, and will report when it has. It reports the
+                # end of the stream only once, perhaps together with these bytes; then it must be read for.
+                drained = len(data) < _RECV_BYTES and not self.hung_up
+                continue
+            if step is not None:
+                return step
+        return Step.AGAIN
+
+    def _answer(self, arrival: Arrival, now: float) -> Step | None:
+        """Handle one request and send its answer; ``None`` when the connection can go on at once."""
+        request = arrival.request
+        self._started = None
+        if arrival.websocket:
+            self.sock.settimeout(None)
+            self._handover = partial(self._upgrade, request, self.sock, self._parser.tail or b"")
+            return Step.LEAVE
+        try:
+            response = self._handle(request)
+            if isinstance(response, StreamResponse):
+                return self._stream(response, arrival, now)
+            head = self._head(response, arrival)
+        except Exception as error:  # noqa: BLE001 - the boundary: a request may fail, the server may not
+            response = _failed(request, error)
+            head = self._head(response, arrival)
+        return self._send(head, b"" if request.method == "HEAD" else response.body, now)
+
+    def _head(self, response: Response, arrival: Arrival) -> bytes:
+        keep_alive = arrival.keep_alive and not self._site.draining
+        self._closing = not keep_alive
+        return self._site.writer.head(response, keep_alive=keep_alive, http_1_0=arrival.http_1_0)
+
+    def _stream(self, response: StreamResponse, arrival: Arrival, now: float) -> Step | None:
+        chunked = not arrival.http_1_0
+        head = self._site.writer.stream_head(response, chunked=chunked)
+        if arrival.request.method == "HEAD":
+            self._closing = True
+            return self._send(head, b"", now)
+        self.sock.settimeout(self._limits.progress_timeout_s)
+        stream = ResponseStream(self.sock, chunked=chunked)
+        self._handover = partial(_start_stream, stream, head, response)
+        return Step.LEAVE
+
+    def _give_up(self, error: PylonError, now: float) -> Step | None:
+        """Answer what could not be read as a request; nothing after it can be either."""
+        response = Response.error(error)
+        self._closing = True
+        return self._send(self._site.writer.head(response, keep_alive=False, http_1_0=False), response.body, now)
+
+    def _send(self, head: bytes, body: bytes, now: float) -> Step | None:
+        size = len(head) + len(body)
+        try:
+            sent = self.sock.send(head + body) if size <= _JOIN_BYTES_MAX else self.sock.sendmsg((head, body))
+        except BlockingIOError:
+            sent = 0
+        if sent == size:
+            return self._sent(now) if self._closing else None
+        if sent < len(head):
+            self._unsent = memoryview(head + body)[sent:]
+        else:
+            self._unsent = memoryview(body)[sent - len(head) :]
+        self._started = now
+        self._moved = 0
+        self.deadline = self._pace(now, now, 0)
+        return Step.WRITE
+
+    def _flush(self, now: float) -> Step | None:
+        """Send more of the answer; ``None`` when the kernel has taken all of it and the connection goes on."""
+        unsent = self._unsent
+        assert unsent is not None
+        assert self._started is not None
+        try:
+            sent = self.sock.send(unsent)
+        except BlockingIOError:
+            return Step.WRITE
+        if sent < len(unsent):
+            self._unsent = unsent[sent:]
+            self._moved += sent
+            self.deadline = self._pace(now, self._started, self._moved)
+            return Step.WRITE
+        self._unsent = None
+        self._started = None
+        return self._sent(now) if self._closing else None
+
+    def _sent(self, now: float) -> Step:
+        """The last answer is out. Bytes may still be coming only if the request was not read to its end."""
+        if self._parser.failure is None:
+            return Step.CLOSE
+        self.sock.shutdown(socket.SHUT_WR)
+        self._lingering = self._limits.linger_bytes_max
+        self.deadline = now + self._limits.linger_timeout_s
+        return self._discard()
+
+    def _discard(self) -> Step:
+        assert self._lingering is not None
+        for _ in range(_STEPS_MAX):
+            try:
+                data = self.sock.recv(_RECV_BYTES)
+            except BlockingIOError:
+                return Step.READ
+            self._lingering -= len(data)
+            if not data or self._lingering < 0:
+                return Step.CLOSE
+        return Step.AGAIN
+
+    def _await_bytes(self, now: float) -> Step:
+        limits = self._limits
+        phase = self._parser.phase
+        if phase is Phase.IDLE:
+            if self._site.draining:
+                return Step.CLOSE
+            self.deadline = now + limits.idle_timeout_s
+            return Step.READ
+        if self._started is None:
+            self._started = now
+        if phase is Phase.HEAD:
+            self.deadline = self._started + limits.header_timeout_s
+        else:
+            self.deadline = self._pace(now, self._started, self._parser.body_bytes)
+        return Step.READ
+
+    def _pace(self, now: float, started: float, moved: int) -> float:
+        """When a body or an answer of which ``moved`` bytes are through has stalled or is too slow."""
+        limits = self._limits
+        grace = limits.progress_timeout_s
+        return min(now + grace, started + grace + moved / limits.bytes_per_s_min)
+
+
+def _start_stream(stream: ResponseStream, head: bytes, response: StreamResponse) -> None:
+    stream.socket.sendall(head)
+    stream.write(response.body)
+    response.start(stream)
+
+
+def _failed(request: Request, error: Exception) -> Response:
+    if isinstance(error, PylonError):
+        return Response.error(error)
+    path = request.target.partition("?")[0]  # a query may hold tokens
+    _log.error("request_failed", method=request.method, path=path, exc_info=error)
+    return Response.error(PylonError("INTERNAL", "The server failed to answer this request."))

@@ -1,0 +1,53 @@
+"""Answers without an end in sight: server-sent events, streamed function results.
+
+The server writes the head and hands the socket over; from then on the connection is the receiver's, as an
+upgraded one is. One thread at a time may use a ``ResponseStream``.
+"""
+
+import socket
+from collections.abc import Callable
+
+from pylon_http import Response
+
+
+def chunk(data: bytes) -> bytes:
+    """``data`` as one chunk of a chunked body: the same bytes serve every connection of ``chunked`` streams."""
+    return b"%x\r\n%b\r\n" % (len(data), data)
+
+
+class ResponseStream:
+    """The body of an answer being written.
+
+    ``socket`` blocks, with a timeout, and is the holder's to close. ``chunked`` is false for an
+    HTTP/1.0 client, whose body ends where the connection ends.
+    """
+
+    __slots__ = ("chunked", "socket")
+
+    def __init__(self, sock: socket.socket, *, chunked: bool) -> None:
+        self.socket = sock
+        self.chunked = chunked
+
+    def write(self, data: bytes) -> None:
+        """Send ``data`` now, waiting for a slow client; raises ``OSError`` when it is gone or too slow."""
+        if data:
+            self.socket.sendall(chunk(data) if self.chunked else data)
+
+    def close(self) -> None:
+        """End the body and the connection. A stream that breaks off instead is told apart by its missing end."""
+        try:
+            if self.chunked:
+                self.socket.sendall(b"0\r\n\r\n")
+        except OSError:
+            pass  # the client left first
+        finally:
+            self.socket.close()
+
+
+class StreamResponse(Response, frozen=True, kw_only=True):
+    """An answer whose body ``start`` writes; ``body`` is its first part.
+
+    ``start`` runs on a thread without a turn, may keep the stream after it returned, and owns closing it.
+    """
+
+    start: Callable[[ResponseStream], None]

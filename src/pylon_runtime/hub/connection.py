@@ -1,0 +1,76 @@
+"""One registered socket: its identity, its cursor into the log, and what the kernel has not taken yet.
+
+From registration until it is let go the dispatcher alone writes to the socket and moves the state; the reader
+thread reads from it, stamps ``heard`` and puts replies into ``outbox``, and waits for ``released`` before it
+closes it, so a file descriptor is never written to after it was given to somebody else.
+
+    OPEN ──close──> CLOSING ──reader ended──> LEAVING ──flushed or overdue──> GONE
+      └──────────────reader ended────────────────^
+"""
+
+import enum
+import socket
+import threading
+from collections import deque
+from collections.abc import Hashable
+from typing import TYPE_CHECKING
+
+from pylon_auth.context import AuthContext
+
+if TYPE_CHECKING:
+    from pylon_runtime.hub.audience import Audience
+
+
+class ConnectionState(enum.Enum):
+    OPEN = "open"
+    """Events flow."""
+    CLOSING = "closing"
+    """Our close frame is sent or about to be; nothing follows it. The peer's answer is awaited."""
+    LEAVING = "leaving"
+    """The reader has ended; its last replies are on their way out."""
+    GONE = "gone"
+    """Let go: the dispatcher will not touch the socket again."""
+
+
+class Connection:
+    __slots__ = (
+        "audience",
+        "audience_key",
+        "auth",
+        "blocked_since",
+        "farewell",
+        "fd",
+        "heard",
+        "number",
+        "outbox",
+        "position",
+        "released",
+        "sock",
+        "state",
+        "unsent",
+    )
+
+    audience: "Audience"
+    """Set when the dispatcher takes the connection in."""
+
+    def __init__(
+        self, number: int, auth: AuthContext, audience_key: Hashable, sock: socket.socket, now: float
+    ) -> None:
+        self.number = number
+        self.auth = auth
+        self.audience_key = audience_key
+        self.sock = sock
+        self.fd = sock.fileno()
+        self.state = ConnectionState.OPEN
+        self.position = 0
+        """The log position to send next; means nothing while the connection is in step with its audience."""
+        self.unsent: memoryview | None = None
+        """What is left of a send that the kernel took in part; nothing else may be sent before it."""
+        self.blocked_since = now
+        """When the kernel last took a byte while some were unsent."""
+        self.farewell: bytes | None = None
+        """The close frame, to be sent once ``unsent`` is."""
+        self.outbox: deque[bytes] = deque()
+        self.heard = now
+        self.released = threading.Lock()
+        self.released.acquire()

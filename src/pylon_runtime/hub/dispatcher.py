@@ -1,0 +1,373 @@
+"""The dispatcher: one thread that owns every registered socket and writes every byte to it.
+
+It goes round: hand over what sockets became able to take, make the calls posted to it, fan out what is new in
+the log, bring some laggards on, look for the overdue. Every send is non-blocking, so nobody's slowness is
+anybody else's. Its state has no lock because nothing else touches it: other threads post to the mailbox,
+append to the log, or add to the relays. Methods without underscore are what the mailbox may call.
+"""
+
+import errno
+import selectors
+import socket
+from collections import deque
+from collections.abc import Collection, Hashable
+from contextlib import suppress
+
+import structlog
+
+from pylon_core.clock import Clock
+from pylon_runtime.hub import close_codes
+from pylon_runtime.hub.audience import Audience, FellBehindError, FrameSource
+from pylon_runtime.hub.connection import Connection, ConnectionState
+from pylon_runtime.hub.frames import PING, close_frame
+from pylon_runtime.hub.limits import HubLimits
+from pylon_runtime.hub.log import EventLog
+from pylon_runtime.hub.mailbox import Call, Mailbox
+from pylon_runtime.hub.prompt_io import send_now
+from pylon_runtime.hub.relay import RelayQueue, disconnect_notice
+
+_log = structlog.get_logger(__name__)
+
+_OPEN, _CLOSING = ConnectionState.OPEN, ConnectionState.CLOSING
+_LEAVING, _GONE = ConnectionState.LEAVING, ConnectionState.GONE
+
+
+class Dispatcher:
+    def __init__(
+        self,
+        mailbox: Mailbox,
+        log: EventLog,
+        relays: RelayQueue,
+        source: FrameSource,
+        limits: HubLimits,
+        clock: Clock,
+    ) -> None:
+        self._mailbox = mailbox
+        self._log = log
+        self._relays = relays
+        self._source = source
+        self._limits = limits
+        self._clock = clock
+        self._now = clock.monotonic()
+        self._next_tick = self._now
+        self._stop_at: float | None = None
+        self._selector = selectors.DefaultSelector()
+        self._selector.register(mailbox.fd, selectors.EVENT_READ)
+        self._calls: deque[Call] = deque()
+        self._delivered_end = log.end
+        self._audiences: dict[Hashable, Audience] = {}
+        self._tenants: dict[str | None, dict[Connection, None]] = {}
+        self._behind: deque[Connection] = deque()
+        self._blocked: set[Connection] = set()
+        self._overdue: dict[Connection, float] = {}
+        self._pings: deque[tuple[float, Connection]] = deque()
+        self.connections: set[Connection] = set()
+        self.frames_sent = 0
+        self.closed_for_lag = 0
+
+    def run(self) -> None:
+        try:
+            while not self._is_over():
+                self.go_round()
+        finally:
+            self._let_all_go()
+
+    # What the mailbox may call
+
+    def join(self, connection: Connection) -> None:
+        """Take a connection in, behind its audience by the replay; from here on it misses nothing."""
+        key = connection.audience_key
+        audience = self._audiences.get(key)
+        if audience is None:
+            audience = self._audiences[key] = Audience(key, connection.auth, self._log.end)
+        audience.members += 1
+        connection.audience = audience
+        connection.position = min(self._log.replay_start(self._now - self._limits.replay_s), audience.position)
+        self.connections.add(connection)
+        self._tenants.setdefault(connection.auth.tenant_id, {})[connection] = None
+        self._behind.append(connection)
+        self._pings.append((self._now + self._limits.ping_interval_s, connection))
+        if self._stop_at is not None:
+            self.close(connection, close_codes.GOING_AWAY, "The server is stopping.")
+
+    def flush_outbox(self, connection: Connection) -> None:
+        if connection.state is _OPEN and connection.unsent is None and connection.outbox:
+            self._write(connection, _drain(connection.outbox))
+
+    def close(self, connection: Connection, code: int, reason: str) -> None:
+        """Send a close frame after what is half sent, and nothing after it."""
+        if connection.state is not _OPEN:
+            return
+        self._retire(connection, _CLOSING)
+        connection.farewell = close_frame(code, reason)
+        if connection.unsent is None:
+            self._go_on(connection)
+
+    def close_session(self, session_id: str, code: int, reason: str) -> None:
+        for connection in list(self.connections):
+            if connection.auth.session_id == session_id:
+                self.close(connection, code, reason)
+
+    def leave(self, connection: Connection) -> None:
+        """The reader has ended: send its last replies, then let go of the socket."""
+        if connection.state is _OPEN:
+            self._retire(connection, _LEAVING)
+        elif connection.state is _CLOSING:
+            connection.state = _LEAVING
+            connection.outbox.clear()
+        if connection.unsent is None:
+            self._go_on(connection)
+
+    def stop(self, deadline: float) -> None:
+        """Close every connection, and end once all are gone or the deadline has passed."""
+        self._stop_at = deadline
+        for connection in list(self.connections):
+            self.close(connection, close_codes.GOING_AWAY, "The server is stopping.")
+
+    # One round
+
+    def go_round(self) -> None:
+        """One round; ``run`` makes them until the stop."""
+        for key, _ in self._selector.select(self._patience()):
+            if key.data is not None:
+                self._flush_unsent(key.data)
+        self._now = self._clock.monotonic()
+        self._make_calls(self._mailbox.take())
+        self._deliver_new()
+        self._deliver_relays()
+        self._bring_on_laggards()
+        if self._now >= self._next_tick:
+            self._next_tick = self._now + self._limits.tick_s
+            self._tick()
+
+    def _make_calls(self, calls: list[Call]) -> None:
+        self._calls.extend(calls)
+        while self._calls:
+            self._calls.popleft()()
+
+    def _patience(self) -> float | None:
+        if self._behind:
+            return 0
+        if self._stop_at is not None:
+            return max(0.0, min(self._stop_at - self._now, self._limits.tick_s))
+        return self._limits.tick_s if self.connections else None
+
+    def _is_over(self) -> bool:
+        return self._stop_at is not None and (not self.connections or self._now >= self._stop_at)
+
+    def _deliver_new(self) -> None:
+        end = self._log.end
+        if end == self._delivered_end:
+            return
+        self._delivered_end = end
+        for audience in list(self._audiences.values()):
+            while audience.position < end and audience.in_step:
+                frames, audience.position = self._stretch(audience, audience.position, end, audience.in_step)
+                self._fan_out(audience.in_step, frames)
+            audience.position = end
+
+    def _deliver_relays(self) -> None:
+        for tenant_id, frames in self._relays.take().items():
+            members = self._tenants.get(tenant_id, ())
+            ready = [connection for connection in members if connection.unsent is None]
+            self._relays.dropped += len(members) - len(ready)
+            self._fan_out(ready, frames)
+
+    def _bring_on_laggards(self) -> None:
+        until = self._clock.monotonic() + self._limits.catch_up_s
+        for _ in range(len(self._behind)):
+            connection = self._behind.popleft()
+            if connection.state is _OPEN and connection.unsent is None:
+                self._catch_up(connection)
+            if self._clock.monotonic() >= until:
+                return
+
+    def _catch_up(self, connection: Connection) -> None:
+        """Send one slice of what a connection misses."""
+        audience = connection.audience
+        frames, connection.position = self._stretch(audience, connection.position, audience.position, [connection])
+        self.frames_sent += len(frames)
+        if frames and not self._write(connection, b"".join(frames)):
+            return
+        if connection.position < audience.position:
+            self._behind.append(connection)
+        elif connection.state is _OPEN:
+            audience.in_step[connection] = None
+
+    def _stretch(
+        self, audience: Audience, start: int, end: int, readers: Collection[Connection]
+    ) -> tuple[list[bytes], int]:
+        """Frames for ``readers`` from ``start``; when they cannot be had, the readers are closed."""
+        try:
+            return self._source.stretch(audience.auth, start, end)
+        except FellBehindError:
+            for connection in list(readers):
+                self._close_for_lag(connection)
+        except Exception:  # noqa: BLE001 - an event that cannot be judged must not end everybody's events
+            # Nor may it be skipped: who should have been sent it must pull.
+            _log.exception("hub_event_failed")
+            for connection in list(readers):
+                self.close(connection, close_codes.INTERNAL_ERROR, "An event could not be sent.")
+        return [], end
+
+    # Sending
+
+    def _fan_out(self, connections: Collection[Connection], frames: list[bytes]) -> None:
+        if not frames:
+            return
+        chunk = b"".join(frames) if len(frames) > 1 else frames[0]
+        size = len(chunk)
+        self.frames_sent += len(frames) * len(connections)
+        short = [
+            (connection, sent) for connection in connections if (sent := send_now(connection.fd, chunk)) != size
+        ]
+        for connection, sent in short:
+            self._keep_rest(connection, chunk, sent)
+
+    def _write(self, connection: Connection, data: bytes) -> bool:
+        """Only while nothing is unsent. False when the kernel did not take it all."""
+        sent = send_now(connection.fd, data)
+        if sent == len(data):
+            return True
+        self._keep_rest(connection, data, sent)
+        return False
+
+    def _keep_rest(self, connection: Connection, data: bytes, sent: int) -> None:
+        if sent < 0 and sent != -errno.EAGAIN:
+            self._cut(connection)
+            return
+        audience = connection.audience
+        if connection in audience.in_step:
+            del audience.in_step[connection]
+            connection.position = audience.position
+        connection.unsent = memoryview(data)[max(sent, 0) :]
+        connection.blocked_since = self._now
+        self._blocked.add(connection)
+        self._selector.register(connection.sock, selectors.EVENT_WRITE, connection)
+
+    def _flush_unsent(self, connection: Connection) -> None:
+        assert connection.unsent is not None
+        try:
+            sent = connection.sock.send(connection.unsent, socket.MSG_DONTWAIT)
+        except BlockingIOError:
+            return
+        except OSError:
+            self._cut(connection)
+            return
+        connection.unsent = connection.unsent[sent:]
+        connection.blocked_since = self._now
+        if not connection.unsent:
+            self._unblock(connection)
+            self._go_on(connection)
+
+    def _unblock(self, connection: Connection) -> None:
+        if connection.unsent is not None:
+            connection.unsent = None
+            self._blocked.discard(connection)
+            self._selector.unregister(connection.sock)
+
+    def _go_on(self, connection: Connection) -> None:
+        """What comes after the last byte of something was taken."""
+        if connection.state is _OPEN:
+            self.flush_outbox(connection)
+            self._behind.append(connection)
+        elif connection.state is _CLOSING:
+            self._say_farewell(connection)
+        elif connection.state is _LEAVING:
+            self._send_last_replies(connection)
+
+    # Closing
+
+    def _retire(self, connection: Connection, state: ConnectionState) -> None:
+        """No event or relay will reach it any more; it has ``close_grace_s`` left. Once per connection."""
+        connection.state = state
+        self._overdue[connection] = self._now + self._limits.close_grace_s
+        audience = connection.audience
+        audience.in_step.pop(connection, None)
+        audience.members -= 1
+        if not audience.members:
+            del self._audiences[audience.key]
+        tenant = self._tenants[connection.auth.tenant_id]
+        del tenant[connection]
+        if not tenant:
+            del self._tenants[connection.auth.tenant_id]
+        elif self._stop_at is None:
+            self._relays.add(connection.auth.tenant_id, disconnect_notice(connection.number))
+
+    def _close_for_lag(self, connection: Connection) -> None:
+        self.closed_for_lag += 1
+        self.close(connection, close_codes.TRY_AGAIN_LATER, "The connection fell behind; pull, then reconnect.")
+
+    def _say_farewell(self, connection: Connection) -> None:
+        if connection.farewell is not None:
+            frame, connection.farewell = connection.farewell, None
+            if not self._write(connection, frame):
+                return
+        # The peer now reads the close frame and then the end, while its own close frame still finds us reading.
+        with suppress(OSError):
+            connection.sock.shutdown(socket.SHUT_WR)
+
+    def _send_last_replies(self, connection: Connection) -> None:
+        if connection.outbox and not self._write(connection, _drain(connection.outbox)):
+            return
+        self._let_go(connection)
+
+    def _cut(self, connection: Connection) -> None:
+        """The socket is of no more use: its reader is made to end."""
+        if connection.state is _OPEN:
+            self._retire(connection, _CLOSING)
+        self._overdue.pop(connection, None)
+        self._unblock(connection)
+        connection.farewell = None
+        with suppress(OSError):
+            connection.sock.shutdown(socket.SHUT_RDWR)
+        if connection.state is _LEAVING:
+            self._let_go(connection)
+
+    def _let_go(self, connection: Connection) -> None:
+        self._unblock(connection)
+        self._overdue.pop(connection, None)
+        self.connections.discard(connection)
+        connection.state = _GONE
+        connection.released.release()
+
+    def _let_all_go(self) -> None:
+        self._make_calls(self._mailbox.close())
+        for connection in list(self.connections):
+            self._cut(connection)
+            if connection.state is not _GONE:
+                self._let_go(connection)
+        self._selector.close()
+
+    # The overdue
+
+    def _tick(self) -> None:
+        self._log.evict_older(self._now - self._limits.replay_s - self._limits.stall_s)
+        for connection in [c for c in self._blocked if c.state is _OPEN and self._is_stuck(c)]:
+            self._close_for_lag(connection)
+        for connection in [c for c, due in self._overdue.items() if due <= self._now]:
+            self._cut(connection)
+        self._ping()
+
+    def _is_stuck(self, connection: Connection) -> bool:
+        return connection.position < self._log.first or self._now - connection.blocked_since > self._limits.stall_s
+
+    def _ping(self) -> None:
+        interval = self._limits.ping_interval_s
+        while self._pings and self._pings[0][0] <= self._now:
+            _, connection = self._pings.popleft()
+            if connection.state is not _OPEN:
+                continue
+            if self._now - connection.heard > 2 * interval:
+                self.close(connection, close_codes.GOING_AWAY, "The connection went silent.")
+                continue
+            if connection.unsent is None:
+                self._write(connection, PING)
+            self._pings.append((self._now + interval, connection))
+
+
+def _drain(outbox: deque[bytes]) -> bytes:
+    replies: list[bytes] = []
+    while outbox:
+        replies.append(outbox.popleft())
+    return b"".join(replies)

@@ -1,0 +1,128 @@
+"""The hub: committed changes in, WebSocket frames out (design §3.4).
+
+This is its face for the other threads: the store's committing thread publishes, reader threads register their
+sockets and leave, anyone may relay or end a session. Each call only appends something and rings; the
+dispatcher, one thread, does the work. The lock guards starting and stopping.
+"""
+
+import itertools
+import socket
+import threading
+from collections.abc import Sequence
+from functools import partial
+
+import msgspec
+
+from pylon_auth.context import AuthContext
+from pylon_core.clock import Clock
+from pylon_http import ChangeEvent
+from pylon_runtime.hub.audience import FrameSource, ReadPolicy
+from pylon_runtime.hub.connection import Connection
+from pylon_runtime.hub.dispatcher import Dispatcher
+from pylon_runtime.hub.limits import HubLimits
+from pylon_runtime.hub.log import EventLog
+from pylon_runtime.hub.mailbox import Mailbox
+from pylon_runtime.hub.relay import RelayQueue
+from pylon_runtime.threads import join, spawn
+from pylon_sync.wire import Projection
+
+_LAST_WORDS_S = 0.25
+"""What the dispatcher needs to cut and let go of the sockets that are left when its deadline has come."""
+
+
+class HubStats(msgspec.Struct, frozen=True):
+    connections: int
+    frames_sent: int
+    closed_for_lag: int
+    relays_dropped: int
+
+
+class Hub:
+    def __init__(self, policy: ReadPolicy, project: Projection, limits: HubLimits, clock: Clock) -> None:
+        self._policy = policy
+        self._limits = limits
+        self._clock = clock
+        self._numbers = itertools.count()
+        self._events = EventLog(limits.log_events_max, limits.log_bytes_max)
+        self._relays = RelayQueue(limits.relay_backlog_bytes_max)
+        self._mailbox = Mailbox()
+        self._dispatcher = Dispatcher(
+            self._mailbox,
+            self._events,
+            self._relays,
+            FrameSource(self._events, policy, project, limits),
+            limits,
+            clock,
+        )
+        self._lock = threading.Lock()
+        self._thread: threading.Thread | None = None
+        self._is_stopped = False
+
+    def start(self) -> None:
+        with self._lock:
+            if self._thread is None and not self._is_stopped:
+                self._thread = spawn("hub-dispatcher", self._dispatcher.run)
+
+    def stop(self, deadline: float) -> None:
+        """Close every socket with 1001 and end by ``deadline``, an instant of the clock's ``monotonic``."""
+        with self._lock:
+            self._is_stopped = True
+            thread = self._thread
+        if thread is None:
+            self._mailbox.close()
+            return
+        self._mailbox.post(partial(self._dispatcher.stop, deadline))
+        join([thread], deadline + _LAST_WORDS_S, self._clock)
+
+    def publish(self, events: Sequence[ChangeEvent]) -> None:
+        """Take in committed events, in seq order: the listener for ``DataStore.subscribe``. Never blocks."""
+        self._events.append(events, self._clock.monotonic())
+        if self._dispatcher.connections:
+            self._mailbox.ring()
+
+    def register(self, auth: AuthContext, sock: socket.socket) -> Connection | None:
+        """Take over writing to an open WebSocket: the recent visible events, then live ones.
+
+        From now on only ``reply`` may write to it, and it may be closed only after ``leave``. ``None`` when
+        the hub is not running.
+        """
+        connection = Connection(
+            next(self._numbers), auth, self._policy.audience(auth), sock, self._clock.monotonic()
+        )
+        if self._thread is None or not self._mailbox.post(partial(self._dispatcher.join, connection)):
+            return None
+        return connection
+
+    def reply(self, connection: Connection, data: bytes) -> None:
+        """Send control frames from its reader. Raises ``OSError`` when the client does not take replies."""
+        if len(connection.outbox) >= self._limits.outbox_replies_max:
+            raise ConnectionAbortedError("the client does not read replies")
+        connection.outbox.append(data)
+        self._mailbox.post(partial(self._dispatcher.flush_outbox, connection))
+
+    def close(self, connection: Connection, code: int, reason: str) -> None:
+        self._mailbox.post(partial(self._dispatcher.close, connection, code, reason))
+
+    def close_session(self, session_id: str, code: int, reason: str = "The session ended.") -> None:
+        """Close the sockets of a session that ended (1008) or changed its identity (1012)."""
+        self._mailbox.post(partial(self._dispatcher.close_session, session_id, code, reason))
+
+    def leave(self, connection: Connection) -> None:
+        """The reader has ended. Returns once nothing will write to the socket any more."""
+        self._mailbox.post(partial(self._dispatcher.leave, connection))
+        connection.released.acquire()
+
+    def relay(self, tenant_id: str | None, payload: bytes) -> bool:
+        """Send a JSON message to every connection of a tenant; false when too many wait already."""
+        is_queued = self._relays.add(tenant_id, payload)
+        self._mailbox.ring()
+        return is_queued
+
+    def stats(self) -> HubStats:
+        dispatcher = self._dispatcher
+        return HubStats(
+            connections=len(dispatcher.connections),
+            frames_sent=dispatcher.frames_sent,
+            closed_for_lag=dispatcher.closed_for_lag,
+            relays_dropped=self._relays.dropped,
+        )

@@ -1,0 +1,116 @@
+"""The hub's log: the latest committed events in memory, by position.
+
+Positions are consecutive where seqs may jump, so a cursor is one integer and falling out of the log is one
+comparison. The committing thread appends and evicts under the lock; the dispatcher, the only reader, looks
+entries up without it and takes a missing one as evicted. The two frames of an entry are made by the
+dispatcher, each at most once.
+"""
+
+import math
+import threading
+from bisect import bisect_left
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from pylon_http import ChangeEvent
+
+_ENTRY_BYTES = 600
+"""About what an entry takes besides its values."""
+
+
+class LogEntry:
+    """An event, when it arrived, how many bytes the log had taken in by then, and its frames once made."""
+
+    __slots__ = ("arrived", "bytes_so_far", "delete_frame", "event", "row_frame")
+
+    def __init__(self, event: ChangeEvent, arrived: float, bytes_so_far: int) -> None:
+        self.event = event
+        self.arrived = arrived
+        self.bytes_so_far = bytes_so_far
+        self.row_frame: bytes | None = None
+        self.delete_frame: bytes | None = None
+
+
+class EventLog:
+    def __init__(self, events_max: int, bytes_max: int) -> None:
+        self._events_max = events_max
+        self._bytes_max = bytes_max
+        self._lock = threading.Lock()
+        self._entries: dict[int, LogEntry] = {}
+        self._last_seq = 0
+        self._bytes_evicted = 0
+        self._bytes_so_far = 0
+        self.first = 0
+        """Position of the oldest entry kept."""
+        self.end = 0
+        """Position that the next entry will get."""
+
+    def append(self, events: Sequence[ChangeEvent], now: float) -> None:
+        """Events already here, by seq, are passed over, so a caller may overlap two deliveries."""
+        with self._lock:
+            for event in events:
+                if event.seq <= self._last_seq:
+                    continue
+                self._last_seq = event.seq
+                self._bytes_so_far += _weight(event)
+                self._entries[self.end] = LogEntry(event, now, self._bytes_so_far)
+                self.end += 1
+            while self._is_over_full():
+                self._evict_oldest()
+
+    def entry(self, position: int) -> LogEntry | None:
+        return self._entries.get(position)
+
+    def evict_older(self, than: float) -> None:
+        with self._lock:
+            while self.first < self.end and self._entries[self.first].arrived < than:
+                self._evict_oldest()
+
+    def replay_start(self, since: float) -> int:
+        """Where the entries that arrived from ``since`` on begin.
+
+        Keeps off the oldest quarter of a full log: a connection that began there would fall out of the log
+        before it was sent anything.
+        """
+        positions = range(self.first, self.end)
+        return positions.start + bisect_left(positions, since, key=self._arrival)
+
+    def _arrival(self, position: int) -> float:
+        """When an entry arrived; long ago for one that is about to be evicted or was just now."""
+        entry = self.entry(position)
+        if (
+            entry is None
+            or self.end - position > self._events_max * 3 // 4
+            or self._bytes_so_far - entry.bytes_so_far > self._bytes_max * 3 // 4
+        ):
+            return -math.inf
+        return entry.arrived
+
+    def _is_over_full(self) -> bool:
+        return len(self._entries) > self._events_max or self._bytes_so_far - self._bytes_evicted > self._bytes_max
+
+    def _evict_oldest(self) -> None:
+        self._bytes_evicted = self._entries.pop(self.first).bytes_so_far
+        self.first += 1
+
+
+def _weight(event: ChangeEvent) -> int:
+    weight = _ENTRY_BYTES
+    if event.row is not None:
+        weight += _values_bytes(event.row)
+    if event.before is not None:
+        weight += _values_bytes(event.before)
+    return weight
+
+
+def _values_bytes(row: Mapping[str, Any]) -> int:
+    """Twice the text, once as the row and once in the frame; close enough for a bound."""
+    total = 0
+    for value in row.values():
+        if isinstance(value, str):
+            total += 2 * len(value) + 64
+        elif isinstance(value, list | dict):
+            total += 2 * len(str(value)) + 64
+        else:
+            total += 32
+    return total

@@ -1,0 +1,131 @@
+"""Push: a replica's queued writes, applied in order inside one transaction (contract 05 §5).
+
+The answer's shape is pinned by how replicas read it: they take the first ``applied`` changes as done and the
+next one as failed, and keep the rest to send again. So push stops at the first change that is refused, and a
+change that an earlier push already applied counts as applied. What a write may do is the pipeline's business;
+order, idempotency and the answer are decided here. Runs on whatever thread runs the transaction.
+"""
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Protocol
+
+import msgspec
+
+from pylon_core import jsontext
+from pylon_core.errors import PylonError
+from pylon_core.ids import is_client_row_id
+from pylon_http import ChangeKind, Row, TxStore
+
+ID_CHARS_MAX = 256
+"""Longest op id or client id accepted; both are kept with the idempotency keys."""
+
+_OpId = Annotated[str, msgspec.Meta(max_length=ID_CHARS_MAX)]
+
+
+class PushChange(msgspec.Struct, frozen=True):
+    """One queued write of a replica."""
+
+    entity: str
+    row_id: str
+    kind: ChangeKind
+    data: dict[str, Any] | None = None
+    op_id: _OpId | None = None
+
+
+class PushRequest(msgspec.Struct, frozen=True):
+    changes: list[PushChange]
+    client_id: _OpId | None = None
+
+
+class PushResult(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What became of one change; ``status`` is ``applied``, ``deduped`` or ``failed``."""
+
+    op_id: str | None
+    status: str
+    row_id: str
+    error: str | None = None
+
+
+class PushOutcome(msgspec.Struct, frozen=True):
+    """``applied`` counts the prefix that is now stored, the ``deduped`` ones of it included."""
+
+    applied: int
+    deduped: int
+    errors: list[str]
+    results: list[PushResult]
+
+
+class CallerWrites(Protocol):
+    """The write pipeline on behalf of one identity: policy above the transaction it is given.
+
+    Each method raises ``PylonError`` when the write is refused; update and delete do so for a missing row.
+    """
+
+    def insert(self, tx: TxStore, entity: str, data: Mapping[str, Any], row_id: str | None) -> Row: ...
+
+    def update(self, tx: TxStore, entity: str, row_id: str, patch: Mapping[str, Any]) -> Row: ...
+
+    def delete(self, tx: TxStore, entity: str, row_id: str) -> None: ...
+
+
+def parse_push(body: bytes) -> PushRequest:
+    """Raises INVALID_JSON for anything that is not a push request, in syntax or in shape."""
+    document = jsontext.decode(body)
+    try:
+        return msgspec.convert(document, PushRequest)
+    except msgspec.ValidationError:
+        raise PylonError("INVALID_JSON", "The request body is not a list of changes.") from None
+
+
+def operation_scope(user_id: str, client_id: str | None) -> str:
+    """Whose op ids they are: one user's, on one client. No two pairs of ids give the same text."""
+    return jsontext.encode([user_id, client_id]).decode()
+
+
+def push(tx: TxStore, request: PushRequest, scope: str, writes: CallerWrites) -> PushOutcome:
+    """Apply the changes in order until one is refused; what came before it stays applied.
+
+    A failure of the database (status 500 and above) says nothing about the change and undoes the whole push.
+    """
+    results: list[PushResult] = []
+    deduped = 0
+    for change in request.changes:
+        known_row_id = tx.recall(scope, change.op_id) if change.op_id else None
+        if known_row_id is not None:
+            deduped += 1
+            results.append(PushResult(change.op_id, "deduped", known_row_id))
+            continue
+        try:
+            with tx.savepoint():
+                row_id = _apply(tx, change, writes)
+                if change.op_id:
+                    tx.remember(scope, change.op_id, row_id)
+        except PylonError as error:
+            if error.status >= 500:
+                raise
+            text = _error_text(change, error)
+            failed = PushResult(change.op_id, "failed", change.row_id, text)
+            return PushOutcome(len(results), deduped, [text], [*results, failed])
+        results.append(PushResult(change.op_id, "applied", row_id))
+    return PushOutcome(len(results), deduped, [], results)
+
+
+def _apply(tx: TxStore, change: PushChange, writes: CallerWrites) -> str:
+    """Apply one change and return the id of its row."""
+    if change.kind is ChangeKind.DELETE:
+        writes.delete(tx, change.entity, change.row_id)
+        return change.row_id
+    if change.data is None:
+        raise PylonError("INVALID_DATA", "The change carries no data.")
+    if change.kind is ChangeKind.UPDATE:
+        writes.update(tx, change.entity, change.row_id, change.data)
+        return change.row_id
+    row_id = change.row_id if is_client_row_id(change.row_id) else None
+    stored_id: str = writes.insert(tx, change.entity, change.data, row_id)["id"]
+    return stored_id
+
+
+def _error_text(change: PushChange, error: PylonError) -> str:
+    if change.kind is ChangeKind.INSERT:
+        return f"insert {change.entity}: {error.message}"
+    return f"{change.kind} {change.entity}/{change.row_id}: {error.message}"

@@ -1,0 +1,150 @@
+"""Where a credential may stand and what it is worth (contract 03 §2, 05 §6.1)."""
+
+from urllib.parse import quote
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pylon_auth import (
+    ADMIN,
+    ANONYMOUS,
+    CredentialResolver,
+    SessionStore,
+    SubprotocolToken,
+    bearer_token,
+    cookie_token,
+    subprotocol_token,
+)
+from pylon_auth.credentials import percent_decoded
+from pylon_core.errors import PylonError
+
+ADMIN_TOKEN = "correct horse battery staple"
+UNKNOWN = "pylon_" + "0" * 64
+
+
+@pytest.fixture
+def resolver(sessions: SessionStore) -> CredentialResolver:
+    return CredentialResolver(sessions, ADMIN_TOKEN)
+
+
+@pytest.mark.parametrize(
+    ("value", "token"),
+    [
+        ("Bearer abc", "abc"),
+        ("Bearer  abc", " abc"),
+        ("Bearer ", ""),
+        ("bearer abc", None),
+        ("Bearer", None),
+        ("Basic abc", None),
+        ("Bearerabc", None),
+    ],
+)
+def test_the_scheme_is_exactly_bearer_and_one_space(value: str, token: str | None) -> None:
+    assert bearer_token({"authorization": value}) == token
+
+
+def test_without_headers_there_is_no_credential() -> None:
+    assert bearer_token({}) is None
+    assert cookie_token({}, "s") is None
+    assert subprotocol_token({}) is None
+
+
+def test_an_emptied_cookie_is_no_credential() -> None:
+    assert cookie_token({"cookie": "s="}, "s") is None
+
+
+@pytest.mark.parametrize(
+    ("offered", "chosen"),
+    [
+        ("bearer.abc", ("bearer.abc", "abc")),
+        ("chat, bearer.a%2Fb%3D", ("bearer.a%2Fb%3D", "a/b=")),
+        ("bearer.a+b", ("bearer.a+b", "a b")),
+        ("bearer.%zz, bearer.%e2%82%ac", ("bearer.%e2%82%ac", "€")),
+        ("bearer.%ff,bearer.%4", None),
+        ("Bearer.abc", None),
+        ("chat", None),
+        ("bearer.a, bearer.b", ("bearer.a", "a")),
+        ("bearer.", ("bearer.", "")),
+        ("bearer.%2B", ("bearer.%2B", "+")),
+    ],
+)
+def test_the_first_subprotocol_that_decodes_cleanly_is_chosen(
+    offered: str, chosen: tuple[str, str] | None
+) -> None:
+    expected = None if chosen is None else SubprotocolToken(*chosen)
+
+    assert subprotocol_token({"sec-websocket-protocol": offered}) == expected
+
+
+@given(st.text(st.characters(codec="utf-8")))
+def test_what_a_client_encodes_is_decoded_to_the_same_text(token: str) -> None:
+    assert percent_decoded(quote(token, safe="")) == token
+
+
+@given(st.text())
+def test_decoding_never_fails_otherwise_than_by_none(text: str) -> None:
+    decoded = percent_decoded(text)
+
+    assert decoded is None or len(decoded.encode()) <= len(text.encode())
+
+
+def test_the_admin_token_is_the_admin_everywhere(resolver: CredentialResolver) -> None:
+    assert resolver.identify(ADMIN_TOKEN) is ADMIN
+    assert resolver.authenticate(ADMIN_TOKEN) is ADMIN
+
+
+@pytest.mark.parametrize(
+    "wrong", ["", " ", ADMIN_TOKEN[:-1], ADMIN_TOKEN + "x", ADMIN_TOKEN.upper(), "é", "\ud800"]
+)
+def test_nothing_but_the_admin_token_is_the_admin(resolver: CredentialResolver, wrong: str) -> None:
+    assert resolver.identify(wrong) is ANONYMOUS
+    assert resolver.authenticate(wrong) is None
+
+
+@pytest.mark.parametrize("unset", [None, ""])
+def test_without_an_admin_token_nobody_is_the_admin(sessions: SessionStore, unset: str | None) -> None:
+    resolver = CredentialResolver(sessions, unset)
+
+    assert resolver.identify("") is ANONYMOUS
+    assert resolver.authenticate("") is None
+
+
+def test_a_live_session_is_its_user_on_http_and_on_sockets(
+    resolver: CredentialResolver, sessions: SessionStore
+) -> None:
+    token = sessions.create("u1").token
+
+    assert resolver.identify(token).user_id == "u1"
+    assert resolver.authenticate(token) == resolver.identify(token)
+
+
+def test_no_credential_is_anonymous_on_http_and_nobody_on_sockets(resolver: CredentialResolver) -> None:
+    assert resolver.identify(None) is ANONYMOUS
+    assert resolver.authenticate(None) is None
+
+
+@pytest.mark.parametrize("token", [UNKNOWN, "garbage", "header.payload.signature"])
+def test_a_failed_session_is_anonymous_on_http_and_nobody_on_sockets(
+    resolver: CredentialResolver, token: str
+) -> None:
+    assert resolver.identify(token) is ANONYMOUS
+    assert resolver.authenticate(token) is None
+
+
+def test_a_revoked_session_is_anonymous_on_http_and_nobody_on_sockets(
+    resolver: CredentialResolver, sessions: SessionStore
+) -> None:
+    token = sessions.create("u1").token
+    sessions.revoke(token)
+
+    assert resolver.identify(token) is ANONYMOUS
+    assert resolver.authenticate(token) is None
+
+
+def test_an_api_key_is_refused_until_there_are_any(resolver: CredentialResolver) -> None:
+    with pytest.raises(PylonError) as caught:
+        resolver.identify("pk.key_a.b")
+
+    assert (caught.value.code, caught.value.status) == ("INVALID_API_KEY", 401)
+    assert resolver.authenticate("pk.key_a.b") is None

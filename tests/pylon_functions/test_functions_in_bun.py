@@ -1,0 +1,334 @@
+"""What an app's handlers may do and what their callers get, under real Bun and over a real store (contract 07 §13)."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+import pytest
+
+from pylon_auth.context import ADMIN, ANONYMOUS, AuthContext
+from pylon_functions import FunctionDefinition, FunctionKind
+from pylon_http import ChangeKind
+from tests.pylon_functions.bun_app import BunApp
+
+FUNCTIONS = {
+    "echo": "export default query({ handler: (ctx, args) => args });",
+    "nothing": "export default query({ handler: () => undefined });",
+    "whoami": "export default query({ handler: (ctx) => ctx.auth });",
+    "keys": "export default mutation({ handler: (ctx) => Object.keys(ctx).sort() });",
+    "queryKeys": "export default query({ handler: (ctx) => Object.keys(ctx).sort() });",
+    "typed": """export default query({
+        args: { lot: v.id("Lot"), amount: v.int() },
+        handler: (ctx, args) => args.amount,
+      });""",
+    "both": """export default query({ handler: async (ctx, { a, b }) =>
+        Promise.all([ctx.db.get("Lot", a as string), ctx.db.get("Lot", b as string), ctx.db.get("Lot", "none")]) });""",
+    "readEverything": """export default query({ handler: async (ctx) => {
+        const first = await ctx.db.paginate("Lot", { cursor: null, numItems: 2 });
+        return {
+          list: (await ctx.db.list("Lot")).map((lot) => lot.title),
+          lookup: (await ctx.db.lookup("Lot", "title", "b"))?.price,
+          missing: await ctx.db.lookup("Lot", "title", "zzz"),
+          query: (await ctx.db.query("Lot", { price: { $gte: 2 }, $order: { price: "desc" } })).map((l) => l.title),
+          all: (await ctx.db.query("Lot")).length,
+          noId: await ctx.db.get("Lot", null as unknown as string),
+          first: [first.page.map((lot) => lot.title), first.isDone],
+          second: await ctx.db.paginate("Lot", { cursor: first.nextCursor, numItems: 2 }),
+        };
+      } });""",
+    "sell": """export default mutation({ args: { title: v.string() }, handler: async (ctx, args) => {
+        const id = await ctx.db.insert("Lot", { title: args.title, price: 1 });
+        const mine = await ctx.db.get("Lot", id);
+        return { id, mine, updated: await ctx.db.update("Lot", id, { price: 2 }) };
+      } });""",
+    "changes": """export default mutation({ handler: async (ctx) => {
+        const id = await ctx.db.insert("Lot", { title: "x" });
+        return [
+          await ctx.db.update("Lot", id, {}),
+          await ctx.db.update("Lot", "none", { price: 1 }),
+          await ctx.db.delete("Lot", "none"),
+          await ctx.db.delete("Lot", id),
+          await ctx.db.get("Lot", id),
+        ];
+      } });""",
+    "notAwaited": """export default mutation({ handler: async (ctx) => {
+        ctx.db.insert("Lot", { title: "first" });
+        ctx.db.insert("Lot", { title: "second" });
+      } });""",
+    "failLate": """export default mutation({ handler: async (ctx) => {
+        await ctx.db.insert("Lot", { title: "gone" });
+        throw ctx.error("SOLD_OUT", "None are left.");
+      } });""",
+    "secret": 'export default mutation({ handler: () => { throw new Error("secret"); } });',
+    "codeless": "export default mutation({ handler: (ctx) => { throw ctx.error('EMPTY', ''); } });",
+    "systemError": """export default query({ handler: async () => (await import("node:fs")).readFileSync("/no/such") });""",
+    "bigint": "export default query({ handler: () => 5n });",
+    "surrogate": "export default query({ handler: () => '<\\ud800>' });",
+    "badRow": 'export default mutation({ handler: (ctx) => ctx.db.insert("Lot", { colour: 1 }) });',
+    "catches": """export default mutation({ handler: async (ctx) => {
+        await ctx.db.insert("Lot", { title: "same" });
+        try { await ctx.db.insert("Lot", { title: "same" }); } catch (error) { return (error as { code: string }).code; }
+      } });""",
+    "strange": """export default mutation({ handler: async (ctx) => {
+        const problems: string[] = [];
+        const db = ctx.db as unknown as Record<string, (...args: unknown[]) => Promise<unknown>>;
+        const tries: [string, unknown[]][] = [
+          ["lookup", ["Lot", "price", 5]], ["lookup", ["Lot", "nope", 5]], ["lookup", ["Lot"]],
+          ["get", ["Nope", "x"]], ["get", [{}, "x"]], ["query", ["Lot", { price: { $near: 1 } }]],
+          ["query", ["Lot", "text"]], ["insert", ["Lot"]], ["insert", ["Lot", []]],
+          ["queryGraph", [{}]], ["search", ["Lot", {}]], ["link", ["Lot", "a", "b", "c"]],
+          ["get", ["Lot", "\\ud800"]],
+        ];
+        for (const [op, args] of tries) {
+          try { await db[op]!(...args); problems.push("ok"); } catch (error) { problems.push((error as { code: string }).code); }
+        }
+        for (const later of [() => ctx.scheduler.runAfter(10.5, "f"), () => ctx.scheduler.cancel("x")]) {
+          try { await later(); problems.push("ok"); } catch (error) { problems.push((error as { code: string }).code); }
+        }
+        return problems;
+      } });""",
+    "nested": """export default action({ handler: async (ctx, args) => {
+        const [who, both] = await Promise.all([ctx.runQuery("whoami"), ctx.runQuery("echo", { n: 1 })]);
+        const sold = await ctx.runMutation<{ id: string }>("sell", { title: "kept" });
+        try { await ctx.runMutation("failLate"); } catch (error) {
+          return { who, both, sold: typeof sold.id, code: (error as { code: string }).code, keys: Object.keys(ctx).sort() };
+        }
+      } });""",
+    "nestedWrongly": """export default action({ handler: async (ctx) => {
+        const codes: string[] = [];
+        for (const run of [() => ctx.runQuery("sell"), () => ctx.runMutation("nope"), () => ctx.runQuery("nested")]) {
+          try { await run(); codes.push("ok"); } catch (error) { codes.push((error as { code: string }).code); }
+        }
+        return codes;
+      } });""",
+    "noise": """export default query({ handler: async (ctx) => {
+        await Bun.write(Bun.stdout, "not a frame\\n");
+        await Bun.write(Bun.stdout, "unfinished");
+        process.stdout.write('{"type":"return","call_id":"c_0","value":1}\\n');
+        console.log("fine"); console.table([1]);
+        return (await ctx.db.list("Lot")).length;
+      } });""",
+    "leaky": """export default query({ handler: async () => {
+        Promise.reject(new Error("nobody awaits this"));
+        setTimeout(() => { throw new Error("nor this"); }, 0);
+        await Bun.sleep(5);
+        return "alive";
+      } });""",
+    "environment": "export default query({ handler: (ctx) => ctx.env });",
+    "streams": """export default mutation({ handler: async (ctx) => {
+        ctx.stream.write("x".repeat(200_000)); ctx.stream.writeEvent("e", "y"); return "done";
+      } });""",
+    "large": "export default query({ handler: (ctx, args) => (args.text as string).length });",
+    "parallel": """export default query({ handler: async (ctx) => {
+        const found = await Promise.all(Array.from({ length: 500 }, (_, n) => ctx.db.lookup("Lot", "title", `none${n}`)));
+        return found.filter((lot) => lot === null).length;
+      } });""",
+    "helper": "export const notAFunction = 1;",
+    "broken": "throw new Error('does not load');",
+    "old.js": "export default query({ handler: () => 'js' });",
+    "echo.test.ts": "export default query({ handler: () => 'a test' });",
+    "types.d.ts": "export default query({ handler: () => 'a declaration' });",
+}
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BunApp]:
+    app = BunApp(tmp_path_factory.mktemp("app"), FUNCTIONS)
+    yield app
+    app.close()
+
+
+@pytest.fixture
+def app(shared: BunApp) -> BunApp:
+    """The one app, its database emptied."""
+    shared.store.transact(lambda tx: [tx.delete("Lot", lot["id"]) for lot in shared.lots()])
+    return shared
+
+
+def add(app: BunApp, *titles: str) -> list[str]:
+    def fill(tx: Any) -> list[str]:
+        return [tx.insert("Lot", {"title": title, "price": n})["id"] for n, title in enumerate(titles, 1)]
+
+    return app.store.transact(fill)
+
+
+def test_functions_are_the_modules_that_export_one(app: BunApp) -> None:
+    app.call("nothing")
+    names = [definition.name for definition in app.host.definitions()]
+
+    expected = {name.removesuffix(".js") for name in FUNCTIONS} - {"helper", "broken", "echo.test.ts", "types.d.ts"}
+    assert names == sorted(expected)
+
+
+def test_a_definition_tells_kind_and_arguments(app: BunApp) -> None:
+    app.call("nothing")
+    definitions = {definition.name: definition for definition in app.host.definitions()}
+
+    schema = {"lot": {"type": "id", "table": "Lot"}, "amount": {"type": "int"}}
+    assert definitions["typed"] == FunctionDefinition("typed", FunctionKind.QUERY, schema)
+    assert msgspec.to_builtins(definitions["nested"]) == {"name": "nested", "fn_type": "action"}
+
+
+@pytest.mark.parametrize(
+    ("name", "args", "value"),
+    [
+        ("echo", {"a": [1, 2.5, None, "é🙂\n"]}, {"a": [1, 2.5, None, "é🙂\n"]}),
+        ("echo", msgspec.Raw(b'{\n "a": 1\n}'), {"a": 1}),
+        ("echo", {}, {}),
+        ("nothing", {}, None),
+        ("old", {}, "js"),
+        ("surrogate", {}, "<\ufffd>"),
+        ("large", {"text": "x" * 3_000_000}, 3_000_000),
+        ("streams", {}, "done"),
+        ("leaky", {}, "alive"),
+        ("noise", {}, 0),
+        ("parallel", {}, 500),
+        ("keys", {}, ["auth", "db", "env", "error", "scheduler", "stream"]),
+        ("queryKeys", {}, ["auth", "db", "env"]),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_a_call_returns(app: BunApp, name: str, args: Any, value: Any) -> None:
+    assert app.call(name, args) == value
+
+
+@pytest.mark.parametrize(
+    ("auth", "seen"),
+    [
+        (ANONYMOUS, {"userId": None, "isAdmin": False, "tenantId": None, "roles": []}),
+        (
+            AuthContext("u9", tenant_id="org1", roles=("editor",)),
+            {"userId": "u9", "isAdmin": False, "tenantId": "org1", "roles": ["editor"]},
+        ),
+        (ADMIN, {"userId": "__admin__", "isAdmin": True, "tenantId": None, "roles": ["admin"]}),
+    ],
+    ids=["nobody", "user", "admin"],
+)
+def test_a_handler_sees_who_calls(app: BunApp, auth: AuthContext, seen: dict[str, Any]) -> None:
+    assert app.call("whoami", auth=auth) == seen
+
+
+@pytest.mark.parametrize(
+    ("name", "args", "status", "code", "message"),
+    [
+        ("nope", {}, 404, "FN_NOT_FOUND", 'Function "nope" is not registered'),
+        ("typed", {"lot": "x"}, 400, "INVALID_ARGS", 'Missing required field "amount" (type: int)'),
+        ("typed", None, 400, "INVALID_ARGS", None),
+        ("typed", "text", 400, "INVALID_ARGS", "args must be an object"),
+        ("failLate", {}, 400, "SOLD_OUT", "None are left."),
+        ("codeless", {}, 400, "EMPTY", "Handler error"),
+        ("secret", {}, 400, "HANDLER_ERROR", "Internal handler error"),
+        ("systemError", {}, 400, "HANDLER_ERROR", "Internal handler error"),
+        ("bigint", {}, 400, "HANDLER_ERROR", "Internal handler error"),
+        ("badRow", {}, 400, "INVALID_COLUMN", None),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_a_call_fails(app: BunApp, name: str, args: Any, status: int, code: str, message: str | None) -> None:
+    error = app.fail(name, args)
+
+    assert (error.status, error.code) == (status, code)
+    assert message is None or error.message == message
+    assert app.lots() == []
+
+
+def test_operations_at_once_each_get_their_own_answer(app: BunApp) -> None:
+    first, second = add(app, "a", "b")
+
+    rows = app.call("both", {"a": first, "b": second})
+
+    assert [row and row["title"] for row in rows] == ["a", "b", None]
+
+
+def test_every_way_to_read(app: BunApp) -> None:
+    add(app, "a", "b", "c")
+
+    read = app.call("readEverything")
+
+    second = read.pop("second")
+    assert ([row["title"] for row in second["page"]], second["nextCursor"], second["isDone"]) == (["c"], None, True)
+    assert read == {
+        "list": ["a", "b", "c"],
+        "lookup": 2,
+        "missing": None,
+        "query": ["c", "b"],
+        "all": 3,
+        "noId": None,
+        "first": [["a", "b"], False],
+    }
+
+
+def test_a_mutation_sees_its_own_writes_and_logs_them_in_order(app: BunApp) -> None:
+    since = app.store.head()
+
+    sold = app.call("sell", {"title": "lamp"})
+
+    assert sold["mine"]["price"] == 1
+    assert sold["updated"] is True
+    assert [(row["id"], row["price"]) for row in app.lots()] == [(sold["id"], 2)]
+    events = app.store.changes(since, 10).events
+    assert [(event.kind, event.row_id) for event in events] == [
+        (ChangeKind.INSERT, sold["id"]),
+        (ChangeKind.UPDATE, sold["id"]),
+    ]
+
+
+def test_a_mutation_that_throws_leaves_no_row_and_no_event(app: BunApp) -> None:
+    since = app.store.head()
+
+    app.fail("failLate")
+
+    assert app.lots() == []
+    assert app.store.changes(since, 10).events == []
+
+
+def test_writes_that_match_nothing_say_so(app: BunApp) -> None:
+    assert app.call("changes") == [False, False, False, True, None]
+
+
+def test_operations_issued_before_the_return_belong_to_the_transaction(app: BunApp) -> None:
+    app.call("notAwaited")
+
+    assert app.titles() == ["first", "second"]
+
+
+def test_a_caught_database_error_leaves_the_transaction_usable(app: BunApp) -> None:
+    assert app.call("catches") == "INSERT_FAILED"
+    assert app.titles() == ["same"]
+
+
+def test_whatever_is_asked_for_gets_an_answer(app: BunApp) -> None:
+    assert app.call("strange") == [
+        "ok",
+        "INVALID_COLUMN",
+        "INVALID_QUERY",
+        "ENTITY_NOT_FOUND",
+        "ENTITY_NOT_FOUND",
+        "INVALID_QUERY",
+        "INVALID_QUERY",
+        "INSERT_FAILED",
+        "INVALID_DATA",
+        "NOT_IMPLEMENTED",
+        "NOT_IMPLEMENTED",
+        "NOT_IMPLEMENTED",
+        "ok",
+        "NOT_IMPLEMENTED",
+        "NOT_IMPLEMENTED",
+    ]
+
+
+def test_an_action_keeps_what_its_mutations_committed_and_loses_admin_rights(app: BunApp) -> None:
+    result = app.call("nested", auth=ADMIN)
+
+    assert result == {
+        "who": {"userId": "__admin__", "isAdmin": False, "tenantId": None, "roles": []},
+        "both": {"n": 1},
+        "sold": "string",
+        "code": "SOLD_OUT",
+        "keys": ["auth", "env", "error", "runMutation", "runQuery", "scheduler", "stream"],
+    }
+    assert app.titles() == ["kept"]
+
+
+def test_a_nested_call_must_name_a_function_of_its_kind(app: BunApp) -> None:
+    assert app.call("nestedWrongly") == ["FN_TYPE_MISMATCH", "FN_NOT_FOUND", "FN_TYPE_MISMATCH"]

@@ -1,0 +1,344 @@
+"""What the hub's tests share: a policy by owner, events by hand, a listening endpoint, a client of frames."""
+
+import itertools
+import socket
+import threading
+import time
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from typing import Any
+
+import msgspec
+from wsproto import ConnectionType, WSConnection
+from wsproto.connection import Connection
+from wsproto.events import (
+    AcceptConnection,
+    BytesMessage,
+    CloseConnection,
+    Event,
+    Ping,
+    Pong,
+    RejectConnection,
+    TextMessage,
+)
+from wsproto.events import Request as UpgradeRequest
+
+from pylon_auth.context import AuthContext
+from pylon_core.clock import Clock, SystemClock
+from pylon_http import ChangeEvent, ChangeKind, Request
+from pylon_runtime.hub import Hub, HubLimits, SocketIdentity, WebSocketEndpoint
+from pylon_runtime.hub.audience import ReadPolicy
+from pylon_sync.wire import Projection
+
+WAIT_S = 10.0
+
+
+class OwnerPolicy:
+    """A row is for its ``owner``, or for everybody when that is ``*``."""
+
+    def may_read(self, entity: str, auth: AuthContext, row: Mapping[str, Any]) -> bool:
+        return row.get("owner") in ("*", auth.user_id)
+
+    def audience(self, auth: AuthContext) -> Hashable:
+        return auth.user_id
+
+
+def visible_fields(entity: str, row: Mapping[str, Any]) -> Mapping[str, Any]:
+    return {name: value for name, value in row.items() if not name.startswith("_")}
+
+
+def change(
+    seq: int,
+    *,
+    owner: str = "*",
+    before: Mapping[str, Any] | None = None,
+    kind: ChangeKind = ChangeKind.UPDATE,
+    **fields: Any,
+) -> ChangeEvent:
+    """An event of entity ``Note``; for a delete ``owner`` is the owner the row had."""
+    row_id = str(fields.pop("row_id", f"n{seq}"))
+    if kind is ChangeKind.DELETE:
+        return ChangeEvent(seq, "Note", row_id, kind, None, {"owner": owner}, 1_767_225_600_000)
+    row = {"id": row_id, "owner": owner, **fields}
+    return ChangeEvent(seq, "Note", row_id, kind, row, before, 1_767_225_600_000)
+
+
+def user(name: str, *, tenant_id: str | None = None) -> AuthContext:
+    return AuthContext(user_id=name, tenant_id=tenant_id, session_id=f"session-{name}")
+
+
+def sign_in_by_subprotocol(request: Request) -> SocketIdentity:
+    """``bearer.<name>`` or ``bearer.<name>@<tenant>`` is that user, ``bearer.bad`` a credential that failed."""
+    subprotocol = request.headers.get("sec-websocket-protocol")
+    name, _, tenant = (subprotocol or "").removeprefix("bearer.").partition("@")
+    known = name not in ("", "bad")
+    return SocketIdentity(
+        auth=user(name, tenant_id=tenant or None) if known else None,
+        subprotocol=subprotocol,
+        origin_allowed=request.headers.get("origin") != "https://evil.example",
+    )
+
+
+def until(condition: Callable[[], bool], what: str = "the condition") -> None:
+    """Wait for it, or fail."""
+    deadline = time.monotonic() + WAIT_S
+    while not condition():
+        assert time.monotonic() < deadline, f"{what} did not come true"
+        time.sleep(0.002)
+
+
+class SetClock:
+    """A clock that stands still until it is set."""
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+
+    def now_ns(self) -> int:
+        return 0
+
+    def monotonic(self) -> float:
+        return self.seconds
+
+
+class Listener:
+    """Accepts sockets on a free port, reads each one's request head, calls the endpoint on a thread of its own."""
+
+    def __init__(self, endpoint: WebSocketEndpoint, *, send_buffer: int | None = None) -> None:
+        self._endpoint = endpoint
+        self._send_buffer = send_buffer
+        self._socket = socket.create_server(("127.0.0.1", 0), backlog=1024)
+        self.port = int(self._socket.getsockname()[1])
+        self.failures: list[BaseException] = []
+        self.threads: list[threading.Thread] = []
+        self._acceptor = threading.Thread(target=self._accept, name="test-acceptor")
+        self._acceptor.start()
+
+    def close(self) -> None:
+        with suppress(OSError):
+            self._socket.shutdown(socket.SHUT_RDWR)
+        self._socket.close()
+        self._acceptor.join(WAIT_S)
+        self.join_workers()
+
+    def join_workers(self) -> None:
+        """Wait until every socket accepted so far has been served."""
+        for thread in self.threads:
+            thread.join(WAIT_S)
+            assert not thread.is_alive(), "a reader did not end"
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                sock, (peer, _) = self._socket.accept()
+            except OSError:
+                return
+            if self._send_buffer is not None:
+                sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, self._send_buffer)
+            thread = threading.Thread(target=self._serve, args=(sock, peer), name="test-worker")
+            thread.start()
+            self.threads.append(thread)
+
+    def _serve(self, sock: socket.socket, peer: str) -> None:
+        with sock:
+            received = b""
+            while b"\r\n\r\n" not in received:
+                data = sock.recv(65536)
+                if not data:
+                    return
+                received += data
+            head, _, buffered = received.partition(b"\r\n\r\n")
+            try:
+                self._endpoint(_request(head.decode("latin-1"), peer), sock, buffered)
+            except Exception as error:  # noqa: BLE001 - the top of a thread; the fixture fails the test
+                self.failures.append(error)
+
+
+def _request(head: str, peer: str) -> Request:
+    first, *lines = head.split("\r\n")
+    method, target, _ = first.split(" ", 2)
+    headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
+    return Request(method, target, headers, b"", headers.get("x-peer", peer))
+
+
+class WireClient:
+    """A WebSocket client that answers nothing by itself and forgets no frame."""
+
+    def __init__(
+        self,
+        port: int,
+        name: str | None = "ann",
+        *,
+        target: str = "/",
+        headers: Sequence[tuple[bytes, bytes]] = (),
+        receive_buffer: int | None = None,
+        sent_along: bytes = b"",
+    ) -> None:
+        self.sock = socket.socket()
+        if receive_buffer is not None:
+            self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
+        self.sock.settimeout(WAIT_S)
+        self.sock.connect(("127.0.0.1", port))
+        self.ws = WSConnection(ConnectionType.CLIENT)
+        subprotocols = [] if name is None else [f"bearer.{name}"]
+        request = UpgradeRequest(
+            host="localhost", target=target, subprotocols=subprotocols, extra_headers=list(headers)
+        )
+        self.sock.sendall(self.ws.send(request) + sent_along)
+        self._events: Iterator[Event] = self._receive()
+        self.opening = next(self._events)
+        self.pongs: list[bytes] = []
+        self.pings = 0
+
+    def _receive(self) -> Iterator[Event]:
+        text = ""
+        while True:
+            for event in self.ws.events():
+                if isinstance(event, TextMessage):
+                    text += event.data
+                    if event.message_finished:
+                        yield TextMessage(data=text)
+                        text = ""
+                else:
+                    yield event
+            data = self.sock.recv(65536)
+            if not data:
+                return
+            self.ws.receive_data(data)
+
+    @property
+    def subprotocol(self) -> str | None:
+        assert isinstance(self.opening, AcceptConnection), self.opening
+        return self.opening.subprotocol
+
+    @property
+    def is_refused(self) -> bool:
+        return isinstance(self.opening, RejectConnection)
+
+    @property
+    def refused_with(self) -> int:
+        assert isinstance(self.opening, RejectConnection), self.opening
+        return self.opening.status_code
+
+    def send(self, event: Event) -> None:
+        self.sock.sendall(self.ws.send(event))
+
+    def say(self, message: Any) -> None:
+        text = message if isinstance(message, str) else msgspec.json.encode(message).decode()
+        self.send(TextMessage(data=text))
+
+    def messages(self) -> Iterator[dict[str, Any]]:
+        """Text messages as they come, until the server closes; the closing is kept in ``closed_with``."""
+        for event in self._events:
+            if isinstance(event, TextMessage):
+                yield msgspec.json.decode(event.data)
+            elif isinstance(event, Pong):
+                self.pongs.append(bytes(event.payload))
+            elif isinstance(event, Ping):
+                self.pings += 1
+            elif isinstance(event, CloseConnection):
+                self.closed_with = event.code
+                return
+            else:
+                assert not isinstance(event, BytesMessage)
+        self.closed_with = None
+
+    closed_with: int | None = None
+
+    def await_ping(self) -> None:
+        while not isinstance(next(self._events), Ping):
+            pass
+
+    def ping(self, payload: bytes) -> bytes:
+        """Ping the server; what its pong carries."""
+        self.send(Ping(payload=payload))
+        event = next(self._events)
+        assert isinstance(event, Pong), event
+        return bytes(event.payload)
+
+    def next(self) -> dict[str, Any]:
+        return next(self.messages())
+
+    def seqs(self, count: int) -> list[int]:
+        """Of the next change events; other messages are passed over."""
+        changes = (message["seq"] for message in self.messages() if "seq" in message)
+        return list(itertools.islice(changes, count))
+
+    def close_code(self) -> int | None:
+        """Read to the end of the connection; the code of the server's close frame."""
+        for _ in self.messages():
+            pass
+        return self.closed_with
+
+    def ends_within_patience(self) -> bool:
+        """Whether the server ends the connection, by a close frame or not."""
+        try:
+            while self.sock.recv(65536):
+                pass
+        except ConnectionError:
+            return True
+        except TimeoutError:
+            return False
+        return True
+
+    def everything(self) -> list[dict[str, Any]]:
+        return list(self.messages())
+
+    def leave(self) -> None:
+        """Say goodbye and wait until the server has closed too."""
+        if isinstance(self.ws.connection, Connection) and self.closed_with is None:
+            with suppress(OSError):
+                self.send(CloseConnection(code=1000))
+                self.close_code()
+        self.sock.close()
+
+    def drop(self) -> None:
+        self.sock.close()
+
+
+class Stage:
+    """A started hub, its endpoint on a port, and the clients of one test."""
+
+    def __init__(
+        self,
+        limits: HubLimits | None = None,
+        *,
+        authenticate: Callable[[Request], SocketIdentity] = sign_in_by_subprotocol,
+        policy: ReadPolicy | None = None,
+        project: Projection = visible_fields,
+        send_buffer: int | None = None,
+        paths: frozenset[str] | None = None,
+        clock: Clock | None = None,
+    ) -> None:
+        self.clock = clock or SystemClock()
+        self.limits = limits or HubLimits()
+        self.hub = Hub(policy or OwnerPolicy(), project, self.limits, self.clock)
+        self.hub.start()
+        self.endpoint = WebSocketEndpoint(
+            self.hub, authenticate, lambda request: request.peer, self.limits, self.clock, paths
+        )
+        self.listener = Listener(self.endpoint, send_buffer=send_buffer)
+        self.clients: list[WireClient] = []
+
+    def connect(self, name: str | None = "ann", **options: Any) -> WireClient:
+        """Open a socket; returns once the hub has taken it in (or has refused it)."""
+        before = self.hub.stats().connections
+        client = self.connect_raw(name, **options)
+        if not client.is_refused and name not in (None, "bad"):
+            until(lambda: self.hub.stats().connections > before, "the registration")
+        return client
+
+    def connect_raw(self, name: str | None, **options: Any) -> WireClient:
+        """Open a socket, and return once the handshake is answered."""
+        client = WireClient(self.listener.port, name, **options)
+        self.clients.append(client)
+        return client
+
+    def publish(self, *events: ChangeEvent) -> None:
+        self.hub.publish(events)
+
+    def close(self) -> None:
+        for client in self.clients:
+            client.drop()
+        self.hub.stop(self.clock.monotonic() + WAIT_S)
+        self.listener.close()
+        assert not self.listener.failures, self.listener.failures

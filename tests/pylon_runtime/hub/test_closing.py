@@ -1,0 +1,130 @@
+"""How sockets end: by their session, by silence, by the server's stop; and that nothing stays behind."""
+
+import gc
+import os
+import threading
+import time
+from collections.abc import Callable
+
+from pylon_core.clock import SystemClock
+from pylon_runtime.hub import Hub, HubLimits
+from tests.pylon_runtime.hub.harness import (
+    OwnerPolicy,
+    SetClock,
+    Stage,
+    change,
+    until,
+    visible_fields,
+)
+
+
+def test_a_session_that_ends_takes_its_sockets_with_it(stage: Stage) -> None:
+    first, second, other = stage.connect("ann"), stage.connect("ann"), stage.connect("bob")
+
+    stage.hub.close_session("session-ann", 1012)
+    stage.publish(change(1))
+
+    assert (first.close_code(), second.close_code()) == (1012, 1012)
+    assert other.seqs(1) == [1]
+
+
+def test_nothing_follows_a_close_frame(stage: Stage) -> None:
+    client = stage.connect("ann")
+
+    stage.hub.close_session("session-ann", 1008)
+    stage.publish(change(1))
+
+    assert client.everything() == []
+    assert client.closed_with == 1008
+    assert client.sock.recv(100) == b""
+
+
+def test_a_ping_is_answered(stage: Stage) -> None:
+    client = stage.connect()
+
+    assert client.ping(b"are you there") == b"are you there"
+
+
+def test_a_silent_connection_is_closed_and_one_that_answers_stays(make_stage: Callable[..., Stage]) -> None:
+    clock = SetClock()
+    stage = make_stage(HubLimits(ping_interval_s=25, tick_s=0.01), clock=clock)
+    silent, alive = stage.connect("ann"), stage.connect("bob")
+
+    for seconds in (25.0, 50.0, 75.0):
+        clock.seconds = seconds
+        alive.await_ping()
+        assert alive.ping(b"still here") == b"still here"
+
+    assert silent.close_code() == 1001
+    assert silent.pings == 2
+    assert stage.hub.stats().connections == 2
+    silent.drop()
+    until(lambda: stage.hub.stats().connections == 1)
+
+
+def test_the_stop_closes_every_socket_and_ends_the_threads(make_stage: Callable[..., Stage]) -> None:
+    stage = make_stage()
+    clients = [stage.connect(name) for name in ("ann", "bob", "eve")]
+    codes: list[int | None] = []
+
+    def answer() -> None:
+        for client in clients:
+            codes.append(client.close_code())
+            client.drop()
+
+    peer = threading.Thread(target=answer)
+    peer.start()
+    started = time.monotonic()
+    stage.hub.stop(stage.clock.monotonic() + 5)
+    peer.join()
+
+    assert codes == [1001, 1001, 1001]
+    assert time.monotonic() - started < 2
+    assert "hub-dispatcher" not in {thread.name for thread in threading.enumerate()}
+    stage.hub.stop(stage.clock.monotonic() + 5)
+    assert stage.connect_raw("ann").close_code() == 1001
+
+
+def test_the_stop_does_not_wait_for_peers_beyond_its_deadline(make_stage: Callable[..., Stage]) -> None:
+    stage = make_stage(HubLimits(close_grace_s=60), send_buffer=1)
+    stuck = stage.connect("ann", receive_buffer=4096)
+    stage.publish(change(1, text="x" * 5_000_000))
+    started = time.monotonic()
+
+    stage.hub.stop(stage.clock.monotonic() + 0.3)
+
+    assert time.monotonic() - started < 2
+    assert stage.hub.stats().connections == 0
+    stuck.drop()
+
+
+def test_a_hub_may_be_stopped_twice_before_it_was_started_and_publishes_into_nothing() -> None:
+    clock = SystemClock()
+    hub = Hub(OwnerPolicy(), visible_fields, HubLimits(), clock)
+
+    hub.stop(clock.monotonic())
+    hub.stop(clock.monotonic())
+    hub.start()
+    hub.publish([change(1)])
+
+    assert "hub-dispatcher" not in {thread.name for thread in threading.enumerate()}
+
+
+def test_nothing_stays_behind_after_many_connections(stage: Stage) -> None:
+    stage.connect("ann").leave()
+    until(lambda: stage.hub.stats().connections == 0)
+    stage.listener.join_workers()
+    gc.collect()
+    threads, files = threading.active_count(), len(os.listdir("/proc/self/fd"))
+
+    for index in range(200):
+        client = stage.connect_raw("bad" if index % 5 == 0 else "ann")
+        if index % 3:
+            client.leave()
+        else:
+            client.drop()
+
+    stage.listener.join_workers()
+    until(lambda: stage.hub.stats().connections == 0)
+    assert threading.active_count() == threads
+    assert len(os.listdir("/proc/self/fd")) <= files

@@ -1,0 +1,186 @@
+"""A real server in this process and a client that sees every byte, for the tests of the HTTP server."""
+
+import os
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import msgspec
+
+from pylon_core.clock import Clock, SystemClock
+from pylon_http import Request, Response
+from pylon_runtime.http_connection import Handler, UpgradeHandler
+from pylon_runtime.http_limits import ServerLimits
+from pylon_runtime.http_writer import HeaderTuples
+from pylon_runtime.server import PylonServer
+
+PATIENCE_S = 10.0
+
+
+class Reply(msgspec.Struct):
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+    @property
+    def code(self) -> str:
+        code: str = msgspec.json.decode(self.body)["error"]["code"]
+        return code
+
+
+class RawClient:
+    """One connection. Reads replies one at a time; never reads ahead of what it is asked for."""
+
+    def __init__(self, port: int, sock: socket.socket | None = None) -> None:
+        self.socket = sock or socket.socket()
+        self.socket.settimeout(PATIENCE_S)
+        try:
+            self.socket.connect(("127.0.0.1", port))
+        except BaseException:
+            self.socket.close()
+            raise
+        self._buffer = b""
+
+    def __enter__(self) -> "RawClient":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.socket.close()
+
+    def send(self, data: bytes) -> None:
+        self.socket.sendall(data)
+
+    def ask(self, data: bytes, *, head: bool = False) -> Reply:
+        self.send(data)
+        return self.reply(head=head)
+
+    def get(self, target: str = "/") -> Reply:
+        return self.ask(get(target))
+
+    def reply(self, *, head: bool = False) -> Reply:
+        block = self.until(b"\r\n\r\n")
+        lines = block.decode("latin-1").split("\r\n")
+        headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in lines[1:])}
+        length = 0 if head else int(headers.get("content-length", "0"))
+        return Reply(int(lines[0].split()[1]), headers, self.exactly(length))
+
+    def until(self, end: bytes) -> bytes:
+        while end not in self._buffer:
+            self._more()
+        before, _, self._buffer = self._buffer.partition(end)
+        return before
+
+    def exactly(self, size: int) -> bytes:
+        while len(self._buffer) < size:
+            self._more()
+        data, self._buffer = self._buffer[:size], self._buffer[size:]
+        return data
+
+    def is_closed(self) -> bool:
+        """Whether the server ends the connection without another byte."""
+        try:
+            return self._buffer == b"" and self.socket.recv(1) == b""
+        except ConnectionResetError:
+            return True
+
+    def rest(self) -> bytes:
+        """Everything until the server closes."""
+        parts = [self._buffer]
+        while data := self.socket.recv(1 << 20):
+            parts.append(data)
+        return b"".join(parts)
+
+    def _more(self) -> None:
+        data = self.socket.recv(1 << 16)
+        if not data:
+            raise ConnectionResetError("the server closed the connection")
+        self._buffer += data
+
+
+class FakeClock:
+    """Time that moves when told; the server looks at it twice a second."""
+
+    def __init__(self) -> None:
+        self.seconds = 1000.0
+
+    def now_ns(self) -> int:
+        return 1_700_000_000_000_000_000
+
+    def monotonic(self) -> float:
+        return self.seconds
+
+
+def get(target: str = "/", *lines: str) -> bytes:
+    return "\r\n".join([f"GET {target} HTTP/1.1", "Host: test", *lines, "", ""]).encode("latin-1")
+
+
+def post(body: bytes, target: str = "/", *lines: str) -> bytes:
+    head = "\r\n".join([f"POST {target} HTTP/1.1", "Host: test", f"Content-Length: {len(body)}", *lines, "", ""])
+    return head.encode("latin-1") + body
+
+
+def echo(request: Request) -> Response:
+    """What the handler saw."""
+    seen = {
+        "method": request.method,
+        "target": request.target,
+        "headers": dict(request.headers),
+        "body": request.body.decode("latin-1"),
+        "peer": request.peer,
+    }
+    return Response.json(seen)
+
+
+def no_upgrade(request: Request, sock: socket.socket, tail: bytes) -> None:
+    sock.close()
+
+
+@contextmanager
+def running(
+    handle: Handler = echo,
+    upgrade: UpgradeHandler = no_upgrade,
+    limits: ServerLimits | None = None,
+    *,
+    clock: Clock | None = None,
+    headers: HeaderTuples = (),
+) -> Iterator[PylonServer]:
+    """A started server, stopped at the end; none of its threads or descriptors may be left."""
+    clock = clock or SystemClock()
+    before = open_descriptors()
+    server = PylonServer(
+        "127.0.0.1",
+        0,
+        handle,
+        upgrade,
+        limits or ServerLimits(),
+        wsgi_app=lambda environ, start_response: [],
+        clock=clock,
+        headers=headers,
+    )
+    server.start()
+    try:
+        yield server
+    finally:
+        server.stop(clock.monotonic() + PATIENCE_S)
+    assert server.failure is None
+    assert threads_of(server) == []
+    eventually(lambda: open_descriptors() <= before)
+
+
+def threads_of(server: PylonServer) -> list[str]:
+    prefix = f"http-{server.port}-"
+    return [thread.name for thread in threading.enumerate() if thread.name.startswith(prefix)]
+
+
+def open_descriptors() -> int:
+    return len(os.listdir("/proc/self/fd"))
+
+
+def eventually(holds: Callable[[], bool]) -> None:
+    """Wait until the condition holds, which must be soon."""
+    deadline = time.monotonic() + PATIENCE_S
+    while not holds():
+        assert time.monotonic() < deadline, "it did not come to hold in time"
+        time.sleep(0.001)

@@ -1,0 +1,158 @@
+"""The worker pool without sockets: who is called up, growing, shrinking, leaving, ending."""
+
+import queue
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from pylon_core.turns import blocking
+from pylon_runtime.http_limits import ServerLimits
+from pylon_runtime.http_workers import Job, WorkerPool
+from tests.pylon_runtime.server_rig import eventually
+
+
+class Source:
+    """Items to be found by polling."""
+
+    def __init__(self) -> None:
+        self.items: queue.SimpleQueue[int | None] = queue.SimpleQueue()
+
+    def poll(self) -> list[int]:
+        try:
+            item = self.items.get_nowait()
+        except queue.Empty:
+            return []
+        return [] if item is None else [item]
+
+    def wait(self) -> list[int]:
+        item = self.items.get()
+        return [] if item is None else [item]
+
+
+@contextmanager
+def pool(
+    serve: Callable[[int], Job | None], *, turns: int = 1, threads_max: int = 50, rest_s: float = 10.0
+) -> Iterator[tuple[Source, Callable[[], int]]]:
+    """A running pool: where to put items, and how many threads it has."""
+    source = Source()
+    failures: list[BaseException] = []
+    limits = ServerLimits(active_threads=turns, threads_max=threads_max, thread_rest_s=rest_s)
+    workers = WorkerPool("pool", limits, source.poll, source.wait, serve, failures.append)
+    workers.start()
+    yield source, lambda: sum(t.name.startswith("pool-") for t in threading.enumerate())
+    threads = workers.close()
+    for _ in range(turns + 1):
+        source.items.put(None)
+    for thread in threads:
+        thread.join(10)
+        assert not thread.is_alive()
+    assert not failures
+
+
+def test_everything_found_is_served_once() -> None:
+    served: list[int] = []
+    with pool(lambda n: served.append(n), turns=3) as (source, _):
+        for n in range(5000):
+            source.items.put(n)
+        eventually(lambda: len(served) == 5000)
+
+    assert sorted(served) == list(range(5000))
+
+
+def test_a_pool_without_work_keeps_one_thread() -> None:
+    served: list[int] = []
+    with pool(lambda n: served.append(n), turns=4) as (source, size):
+        source.items.put(1)
+        eventually(lambda: served == [1])
+        assert size() == 1
+
+
+def test_threads_that_wait_are_replaced_and_end_when_no_longer_needed() -> None:
+    gate = threading.Event()
+    inside: list[int] = []
+
+    def serve(n: int) -> None:
+        inside.append(n)
+        with blocking():
+            gate.wait(10)
+
+    with pool(serve, rest_s=0.05) as (source, size):
+        for n in range(20):
+            source.items.put(n)
+        eventually(lambda: len(inside) == 20)
+        assert size() >= 20
+        gate.set()
+        eventually(lambda: size() <= 2)
+
+
+def test_no_more_threads_than_allowed_and_all_is_served_in_the_end() -> None:
+    gate = threading.Event()
+    served: list[int] = []
+    most: list[int] = []
+
+    def serve(n: int) -> None:
+        with blocking():
+            gate.wait(10)
+        served.append(n)
+
+    with pool(serve, threads_max=5) as (source, size):
+        for n in range(30):
+            source.items.put(n)
+        eventually(lambda: size() == 5)
+        most.append(size())
+        gate.set()
+        eventually(lambda: len(served) == 30)
+        most.append(size())
+
+    assert max(most) == 5
+
+
+def test_a_job_leaves_the_pool_and_its_thread_may_come_back() -> None:
+    gate = threading.Event()
+    jobs: list[str] = []
+    served: list[int] = []
+
+    def job() -> None:
+        jobs.append(threading.current_thread().name)
+        gate.wait(10)
+
+    def serve(n: int) -> Job | None:
+        served.append(n)
+        return job if n < 10 else None
+
+    with pool(serve, threads_max=2) as (source, _):
+        for n in range(12):
+            source.items.put(n)
+        eventually(lambda: len(served) == 12)
+        assert len(set(jobs)) == 10
+        gate.set()
+        source.items.put(13)
+        eventually(lambda: 13 in served)
+
+
+def test_waiting_threads_come_back_while_there_is_always_something_else_to_do() -> None:
+    """Reads without end must not starve a write whose commit is done."""
+    returned = threading.Event()
+    endless = iter(range(1, 10**9))
+
+    class Endless(Source):
+        def poll(self) -> list[int]:
+            return [next(endless)]
+
+        wait = poll
+
+    def serve(n: int) -> None:
+        if n == 5:
+            with blocking():
+                pass
+            returned.set()
+
+    source = Endless()
+    workers = WorkerPool(
+        "pool", ServerLimits(active_threads=1), source.poll, source.wait, serve, lambda error: None
+    )
+    workers.start()
+    assert returned.wait(10)
+    for thread in workers.close():
+        thread.join(10)
+        assert not thread.is_alive()

@@ -1,0 +1,108 @@
+"""Who opens a socket: which credential decides, what is echoed, which pages may (design decisions 6, 19, 21)."""
+
+import pytest
+
+from pylon_auth import ADMIN, CredentialResolver
+from pylon_http import Request
+from pylon_runtime.hub.identity import SocketIdentity
+from pylon_runtime.socket_auth import SocketAuthenticator
+from tests.pylon_runtime.gateway_rig import ADMIN_TOKEN, COOKIE, SITE, GatewayRig
+
+
+@pytest.fixture
+def rig() -> GatewayRig:
+    return GatewayRig()
+
+
+def identify(rig: GatewayRig, **headers: str) -> SocketIdentity:
+    authenticate = SocketAuthenticator(CredentialResolver(rig.sessions, ADMIN_TOKEN), COOKIE, rig.config.sockets)
+    sent = {name.replace("_", "-"): value for name, value in headers.items()}
+    return authenticate(Request("GET", "/ws", sent, b"", "10.0.0.1"))
+
+
+def test_without_a_credential_there_is_nobody(rig: GatewayRig) -> None:
+    assert identify(rig) == SocketIdentity(auth=None, subprotocol=None, origin_allowed=True)
+
+
+def test_a_session_is_known_by_header_subprotocol_and_cookie(rig: GatewayRig) -> None:
+    token = rig.sessions.create("u1").token
+
+    for headers in (
+        {"authorization": f"Bearer {token}"},
+        {"sec_websocket_protocol": f"chat, bearer.{token}"},
+        {"cookie": f"{COOKIE}={token}"},
+    ):
+        identity = identify(rig, **headers)
+        assert identity.auth is not None
+        assert identity.auth.user_id == "u1"
+
+
+def test_guests_and_the_admin_are_known_too(rig: GatewayRig) -> None:
+    guest = identify(rig, authorization=f"Bearer {rig.sessions.create_guest().token}").auth
+    admin = identify(rig, sec_websocket_protocol=f"bearer.{ADMIN_TOKEN}").auth
+
+    assert guest is not None
+    assert guest.is_guest
+    assert admin is ADMIN
+
+
+def test_the_subprotocol_is_echoed_verbatim_also_when_its_token_fails(rig: GatewayRig) -> None:
+    identity = identify(rig, sec_websocket_protocol="bearer.not%2Dgood")
+
+    assert identity == SocketIdentity(auth=None, subprotocol="bearer.not%2Dgood")
+
+
+def test_the_header_beats_the_subprotocol_which_beats_the_cookie(rig: GatewayRig) -> None:
+    tokens = [rig.sessions.create(f"u{n}").token for n in range(3)]
+
+    by_header = identify(
+        rig,
+        authorization=f"Bearer {tokens[0]}",
+        sec_websocket_protocol=f"bearer.{tokens[1]}",
+        cookie=f"{COOKIE}={tokens[2]}",
+    ).auth
+    by_subprotocol = identify(
+        rig, sec_websocket_protocol=f"bearer.{tokens[1]}", cookie=f"{COOKIE}={tokens[2]}"
+    ).auth
+
+    assert by_header is not None
+    assert by_subprotocol is not None
+    assert (by_header.user_id, by_subprotocol.user_id) == ("u0", "u1")
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [{"authorization": "Bearer bad"}, {"authorization": "Bearer "}, {"sec_websocket_protocol": "bearer.bad"}],
+)
+def test_a_failed_credential_never_falls_back_to_another(rig: GatewayRig, bad: dict[str, str]) -> None:
+    cookie = f"{COOKIE}={rig.sessions.create('u1').token}"
+
+    assert identify(rig, **bad, cookie=cookie).auth is None
+
+
+def test_an_ended_session_is_nobody(rig: GatewayRig) -> None:
+    token = rig.sessions.create("u1").token
+    rig.clock.advance(rig.sessions.lifetime_s)
+
+    assert identify(rig, authorization=f"Bearer {token}").auth is None
+
+
+@pytest.mark.parametrize(
+    ("origin", "allowed"),
+    [(SITE, True), ("https://api.example.com", True), ("https://evil.example", False), ("null", False)],
+)
+def test_a_foreign_page_may_not_open_a_socket_even_with_a_bearer(
+    rig: GatewayRig, origin: str, allowed: bool
+) -> None:
+    token = rig.sessions.create("u1").token
+
+    identity = identify(rig, authorization=f"Bearer {token}", origin=origin, host="api.example.com")
+
+    assert identity.origin_allowed is allowed
+
+
+def test_in_dev_mode_a_page_of_the_internet_may_not_either() -> None:
+    rig = GatewayRig({"PYLON_CORS_ORIGIN": "", "PYLON_DEV_MODE": "1"})
+
+    assert not identify(rig, origin="https://evil.example", host="localhost:4321").origin_allowed
+    assert identify(rig, origin="http://localhost:5173", host="localhost:4321").origin_allowed

@@ -1,0 +1,257 @@
+"""Push over a real store: order, stopping, idempotency, and what is left behind by a failure."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import pytest
+
+from pylon_core import jsontext
+from pylon_core.errors import PylonError
+from pylon_core.manifest import parse_manifest
+from pylon_http import DataError, Row, TxStore
+from pylon_storage import EphemeralStore
+from pylon_sync.push import (
+    ID_CHARS_MAX,
+    PushOutcome,
+    PushResult,
+    operation_scope,
+    parse_push,
+    push,
+)
+from tests.strategies.documents import app, entity, field
+
+MANIFEST = parse_manifest(jsontext.encode(app(entities=[entity(fields=[field("title", unique=True)])])))
+SCOPE = operation_scope("alice", "c1")
+
+Change = dict[str, Any]
+
+
+class OpenWrites:
+    """The pipeline without policies: everyone may do everything."""
+
+    def insert(self, tx: TxStore, entity: str, data: Mapping[str, Any], row_id: str | None) -> Row:
+        return tx.insert(entity, data, row_id)
+
+    def update(self, tx: TxStore, entity: str, row_id: str, patch: Mapping[str, Any]) -> Row:
+        row = tx.update(entity, row_id, patch)
+        if row is None:
+            raise PylonError("NOT_FOUND", "There is no such row.")
+        return row
+
+    def delete(self, tx: TxStore, entity: str, row_id: str) -> None:
+        if not tx.delete(entity, row_id):
+            raise PylonError("NOT_FOUND", "There is no such row.")
+
+
+class BrokenWrites(OpenWrites):
+    """A store that fails under the second write."""
+
+    def update(self, tx: TxStore, entity: str, row_id: str, patch: Mapping[str, Any]) -> Row:
+        raise DataError("INTERNAL", "The disk is gone.")
+
+
+@pytest.fixture
+def store() -> Iterator[EphemeralStore]:
+    opened = EphemeralStore(MANIFEST, watched={})
+    yield opened
+    opened.close()
+
+
+def insert(row_id: str, title: str | None, op_id: str | None = None) -> Change:
+    data = None if title is None else {"title": title}
+    return {"entity": "Note", "row_id": row_id, "kind": "insert", "data": data, "op_id": op_id}
+
+
+def update(row_id: str, title: str | None, op_id: str | None = None) -> Change:
+    return {**insert(row_id, title, op_id), "kind": "update"}
+
+
+def delete(row_id: str, op_id: str | None = None) -> Change:
+    return {**insert(row_id, None, op_id), "kind": "delete"}
+
+
+def send(
+    store: EphemeralStore, *changes: Change, scope: str = SCOPE, writes: OpenWrites | None = None
+) -> PushOutcome:
+    request = parse_push(jsontext.encode({"changes": changes}))
+    return store.transact(lambda tx: push(tx, request, scope, writes or OpenWrites()))
+
+
+def titles(store: EphemeralStore) -> dict[str, str]:
+    events = store.changes(0, 1000).events
+    rows = (store.get("Note", row_id) for row_id in dict.fromkeys(event.row_id for event in events))
+    return {row["id"]: row["title"] for row in rows if row is not None}
+
+
+def test_changes_are_applied_in_order(store: EphemeralStore) -> None:
+    outcome = send(store, insert("a", "A"), update("a", "B"), insert("c", "C"), delete("c"))
+
+    assert titles(store) == {"a": "B"}
+    assert (outcome.applied, outcome.deduped, outcome.errors) == (4, 0, [])
+    assert [event.row_id for event in store.changes(0, 10).events] == ["a", "a", "c", "c"]
+
+
+def test_nothing_to_do_is_done(store: EphemeralStore) -> None:
+    assert send(store) == PushOutcome(0, 0, [], [])
+
+
+@pytest.mark.parametrize("row_id", ["_pending_1767225600000_k3x", "a", "A.b:c-d_9", "x" * 128])
+def test_an_insert_keeps_the_clients_id(store: EphemeralStore, row_id: str) -> None:
+    send(store, insert(row_id, "A"))
+
+    assert titles(store) == {row_id: "A"}
+
+
+@pytest.mark.parametrize("row_id", ["", "a b", "a/b", "x" * 129, "é", "-a"])
+def test_an_insert_under_an_impossible_id_gets_one(store: EphemeralStore, row_id: str) -> None:
+    outcome = send(store, insert(row_id, "A", "op1"))
+
+    (stored_id,) = titles(store)
+    assert len(stored_id) == 40
+    assert outcome.results == [PushResult("op1", "applied", stored_id)]
+
+
+def test_the_first_failure_stops_and_keeps_what_came_before(store: EphemeralStore) -> None:
+    outcome = send(store, insert("a", "A", "1"), insert("b", "A", "2"), insert("c", "C", "3"))
+
+    assert titles(store) == {"a": "A"}
+    assert (outcome.applied, len(outcome.errors)) == (1, 1)
+    assert [(result.op_id, result.status) for result in outcome.results] == [("1", "applied"), ("2", "failed")]
+    assert outcome.results[1].error == outcome.errors[0]
+
+
+@pytest.mark.parametrize(
+    ("change", "beginning"),
+    [
+        (insert("a", "A"), "insert Note: "),
+        (insert("b", None), "insert Note: "),
+        (update("gone", "A"), "update Note/gone: "),
+        (update("a", None), "update Note/a: "),
+        (delete("gone"), "delete Note/gone: "),
+        ({**insert("b", "B"), "entity": "Nope"}, "insert Nope: "),
+    ],
+)
+def test_errors_name_the_change(store: EphemeralStore, change: Change, beginning: str) -> None:
+    send(store, insert("a", "A"))
+
+    (error,) = send(store, change).errors
+
+    assert error.startswith(beginning)
+    assert len(error) > len(beginning)
+
+
+def test_a_failed_change_leaves_no_trace(store: EphemeralStore) -> None:
+    send(store, insert("a", "A"))
+    head = store.head()
+
+    send(store, update("gone", "X", "op1"))
+    send(store, insert("b", "A", "op1"))
+
+    assert store.head() == head
+    assert send(store, insert("b", "B", "op1")).applied == 1
+
+
+def test_a_repeated_operation_is_done_already(store: EphemeralStore) -> None:
+    first = send(store, insert("_pending_1", "A", "op1"), update("_pending_1", "B", "op2"))
+    head = store.head()
+
+    again = send(store, insert("_pending_1", "A", "op1"), update("_pending_1", "B", "op2"))
+
+    assert (first.applied, first.deduped) == (2, 0)
+    assert (again.applied, again.deduped, again.errors) == (2, 2, [])
+    assert [(result.status, result.row_id) for result in again.results] == [("deduped", "_pending_1")] * 2
+    assert store.head() == head
+
+
+def test_a_repeated_insert_without_a_possible_id_tells_the_one_it_got(store: EphemeralStore) -> None:
+    (stored,) = send(store, insert("", "A", "op1")).results
+
+    assert send(store, insert("", "A", "op1")).results == [PushResult("op1", "deduped", stored.row_id)]
+
+
+def test_an_operation_twice_in_one_push_is_applied_once(store: EphemeralStore) -> None:
+    outcome = send(store, insert("a", "A", "op1"), insert("b", "B", "op1"))
+
+    assert titles(store) == {"a": "A"}
+    assert (outcome.applied, outcome.deduped) == (2, 1)
+
+
+def test_what_follows_a_repeated_operation_is_still_applied(store: EphemeralStore) -> None:
+    send(store, insert("a", "A", "op1"))
+
+    outcome = send(store, insert("a", "A", "op1"), insert("b", "A", "op2"), insert("c", "C", "op3"))
+
+    assert (outcome.applied, outcome.deduped, len(outcome.errors)) == (1, 1, 1)
+
+
+@pytest.mark.parametrize("op_id", [None, ""])
+def test_without_an_operation_id_nothing_is_remembered(store: EphemeralStore, op_id: str | None) -> None:
+    send(store, update("gone", "X", op_id), scope=SCOPE)
+    assert send(store, insert("a", "A", op_id)).applied == 1
+    assert send(store, insert("b", "B", op_id)).deduped == 0
+    assert titles(store) == {"a": "A", "b": "B"}
+
+
+@pytest.mark.parametrize(
+    "other",
+    [operation_scope("bob", "c1"), operation_scope("alice", "c2"), operation_scope("alice", None)],
+    ids=["user", "client", "no client"],
+)
+def test_operation_ids_belong_to_a_user_and_a_client(store: EphemeralStore, other: str) -> None:
+    send(store, insert("a", "A", "op1"))
+
+    outcome = send(store, insert("b", "B", "op1"), scope=other)
+
+    assert (outcome.applied, outcome.deduped) == (1, 0)
+
+
+def test_scopes_of_different_pairs_differ() -> None:
+    pairs = [("a", "b"), ("a,b", None), ('a","b', None), ("a", None), ("a", ""), ("", "a"), ("a", "null")]
+
+    assert len({operation_scope(user_id, client_id) for user_id, client_id in pairs}) == len(pairs)
+
+
+def test_a_failing_database_undoes_the_whole_push(store: EphemeralStore) -> None:
+    with pytest.raises(DataError):
+        send(store, insert("a", "A", "op1"), update("a", "B", "op2"), writes=BrokenWrites())
+
+    assert titles(store) == {}
+    assert send(store, insert("a", "A", "op1")).deduped == 0
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"{",
+        b"null",
+        b"[]",
+        b'"changes"',
+        b"{}",
+        b'{"changes": {}}',
+        b'{"changes": null}',
+        b'{"changes": [1]}',
+        b'{"changes": [{}]}',
+        b'{"changes": [{"entity": "Note", "row_id": "a", "kind": "upsert"}]}',
+        b'{"changes": [{"entity": "Note", "row_id": 7, "kind": "delete"}]}',
+        b'{"changes": [{"entity": "Note", "row_id": "a", "kind": "insert", "data": []}]}',
+        b'{"changes": [], "client_id": 7}',
+        b'{"changes": [], "client_id": "%s"}' % (b"x" * (ID_CHARS_MAX + 1)),
+        b'{"changes": ' + b"[" * 300 + b"]" * 300 + b"}",
+        b'{"changes": [{"entity": "Note", "row_id": "a", "kind": "insert", "data": %s}]}'
+        % (b'{"a":' * 300 + b"1" + b"}" * 300),
+    ],
+)
+def test_what_is_no_push_is_refused_whole(body: bytes) -> None:
+    with pytest.raises(PylonError) as refused:
+        parse_push(body)
+
+    assert (refused.value.code, refused.value.status) == ("INVALID_JSON", 400)
+
+
+def test_unknown_members_and_a_missing_client_id_are_fine() -> None:
+    body = {"changes": [{**delete("a"), "timestamp": 7}], "version": 2}
+
+    request = parse_push(jsontext.encode(body))
+
+    assert (len(request.changes), request.client_id) == (1, None)
