@@ -47,12 +47,12 @@ class Measurement:
     max_ms: float
 
 
-def measure(url: str, load: Load, connections: int, seconds: float, cpu: int | None = None) -> Measurement:
+def measure(url: str, load: Load, connections: int, seconds: int, cpu: int | None = None) -> Measurement:
     """One wrk run with one thread; ``cpu`` pins it. Failed answers are counted, not hidden."""
     with tempfile.NamedTemporaryFile("w", suffix=".lua") as script:
         script.write(_SCRIPT % {"request": load.request})
         script.flush()
-        command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds:g}s", "--timeout", "10s", "-s", script.name, url]
+        command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--timeout", "10s", "-s", script.name, url]
         if load.ids is not None:
             command += ["--", str(load.ids)]
         if cpu is not None:

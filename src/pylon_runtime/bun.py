@@ -268,7 +268,8 @@ class BunRuntime:
     def _note_failure(self, failure: StartFailed, wanted: int) -> float:
         pause_s = min(BACKOFF_MAX_S, BACKOFF_FIRST_S * 2.0**self._failures)
         self._failures += 1
-        self._retry_at = self._clock.monotonic() + pause_s
+        if wanted == self._generation_wanted:  # else a reload has come in between, which must not wait
+            self._retry_at = self._clock.monotonic() + pause_s
         self._generation_failed = wanted
         self._say_problem(str(failure))
         if not self._stopping:

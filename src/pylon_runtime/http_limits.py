@@ -8,7 +8,7 @@ class ServerLimits(msgspec.Struct, frozen=True, kw_only=True):
     """Threads that compute at once (``PYLON_ACTIVE_THREADS``)."""
 
     turn_s: float = 0.005
-    """A thread that computes longer than this, or twice this, lets another in: the interpreter's own switch interval."""
+    """A thread that computes for longer (twice this at most) lets another in: Python's own switch interval."""
 
     threads_max: int = 256
     """Threads in requests, waiting ones included; more requests queue. Upgraded sockets do not count."""

@@ -36,12 +36,13 @@ def until(condition: Callable[[], bool], what: str) -> None:
 
 
 class BunApp:
-    """``functions`` maps a file name (``.ts`` is added when it has no suffix) to its body after the import line."""
+    """``functions`` maps file names (``.ts`` is added to one without suffix) to what follows the import line;
+    ``None``: the app has no folder of functions."""
 
     def __init__(
         self,
         folder: Path,
-        functions: Mapping[str, str],
+        functions: Mapping[str, str] | None,
         *,
         timeout_s: float = PATIENCE_S,
         workers: int = 1,
@@ -49,9 +50,10 @@ class BunApp:
     ) -> None:
         self.folder = folder
         self.functions_dir = folder / "functions"
-        self.functions_dir.mkdir()
-        for name, body in functions.items():
-            self.write(name, body)
+        if functions is not None:
+            self.functions_dir.mkdir()
+            for name, body in functions.items():
+                self.write(name, body)
         self.clock = SystemClock()
         self.store = EphemeralStore(MANIFEST, watched={"Lot": frozenset()})
         self.runtime = BunRuntime(BunOptions(Path("functions"), folder, environ, workers), self.clock)
@@ -65,6 +67,19 @@ class BunApp:
 
     def call(self, name: str, args: Any = None, auth: AuthContext = ANONYMOUS) -> Any:
         return jsontext.decode(bytes(self.host.call(name, {} if args is None else args, auth)))
+
+    def patient_call(self, name: str, args: Any) -> Any:
+        """A call whose own time does not run out before the test's."""
+        host = FunctionHost(self.store, self.runtime, self.clock, 6 * PATIENCE_S)
+        return jsontext.decode(bytes(host.call(name, args, ANONYMOUS)))
+
+    def code(self, name: str) -> str | None:
+        """The error code a call ends with, ``None`` when it succeeds."""
+        try:
+            self.host.call(name, {}, ANONYMOUS)
+        except PylonError as error:
+            return error.code
+        return None
 
     def fail(self, name: str, args: Any = None, auth: AuthContext = ANONYMOUS) -> PylonError:
         try:

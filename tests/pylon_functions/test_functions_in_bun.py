@@ -1,4 +1,4 @@
-"""What an app's handlers may do and what their callers get, under real Bun and over a real store (contract 07 §13)."""
+"""What an app's handlers may do and what their callers get: real Bun, real store (contract 07 §13)."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -11,6 +11,10 @@ from pylon_functions import FunctionDefinition, FunctionKind
 from pylon_http import ChangeKind
 from tests.pylon_functions.bun_app import BunApp
 
+CODE_OF = """const codeOf = async (run: () => Promise<unknown>) => {
+    try { await run(); return "ok"; } catch (error) { return (error as { code: string }).code; }
+  };
+  """
 FUNCTIONS = {
     "echo": "export default query({ handler: (ctx, args) => args });",
     "nothing": "export default query({ handler: () => undefined });",
@@ -22,14 +26,15 @@ FUNCTIONS = {
         handler: (ctx, args) => args.amount,
       });""",
     "both": """export default query({ handler: async (ctx, { a, b }) =>
-        Promise.all([ctx.db.get("Lot", a as string), ctx.db.get("Lot", b as string), ctx.db.get("Lot", "none")]) });""",
+        Promise.all([a, b, "none"].map((id) => ctx.db.get("Lot", id as string))) });""",
     "readEverything": """export default query({ handler: async (ctx) => {
         const first = await ctx.db.paginate("Lot", { cursor: null, numItems: 2 });
         return {
           list: (await ctx.db.list("Lot")).map((lot) => lot.title),
           lookup: (await ctx.db.lookup("Lot", "title", "b"))?.price,
           missing: await ctx.db.lookup("Lot", "title", "zzz"),
-          query: (await ctx.db.query("Lot", { price: { $gte: 2 }, $order: { price: "desc" } })).map((l) => l.title),
+          query: (await ctx.db.query("Lot", { price: { $gte: 2 }, $order: { price: "desc" } }))
+            .map((lot) => lot.title),
           all: (await ctx.db.query("Lot")).length,
           noId: await ctx.db.get("Lot", null as unknown as string),
           first: [first.page.map((lot) => lot.title), first.isDone],
@@ -61,16 +66,18 @@ FUNCTIONS = {
       } });""",
     "secret": 'export default mutation({ handler: () => { throw new Error("secret"); } });',
     "codeless": "export default mutation({ handler: (ctx) => { throw ctx.error('EMPTY', ''); } });",
-    "systemError": """export default query({ handler: async () => (await import("node:fs")).readFileSync("/no/such") });""",
+    "systemError": """import { readFileSync } from "node:fs";
+      export default query({ handler: () => readFileSync("/no/such") });""",
     "bigint": "export default query({ handler: () => 5n });",
     "surrogate": "export default query({ handler: () => '<\\ud800>' });",
     "badRow": 'export default mutation({ handler: (ctx) => ctx.db.insert("Lot", { colour: 1 }) });',
-    "catches": """export default mutation({ handler: async (ctx) => {
+    "catches": CODE_OF
+    + """export default mutation({ handler: async (ctx) => {
         await ctx.db.insert("Lot", { title: "same" });
-        try { await ctx.db.insert("Lot", { title: "same" }); } catch (error) { return (error as { code: string }).code; }
+        return codeOf(() => ctx.db.insert("Lot", { title: "same" }));
       } });""",
-    "strange": """export default mutation({ handler: async (ctx) => {
-        const problems: string[] = [];
+    "strange": CODE_OF
+    + """export default mutation({ handler: async (ctx) => {
         const db = ctx.db as unknown as Record<string, (...args: unknown[]) => Promise<unknown>>;
         const tries: [string, unknown[]][] = [
           ["lookup", ["Lot", "price", 5]], ["lookup", ["Lot", "nope", 5]], ["lookup", ["Lot"]],
@@ -79,28 +86,25 @@ FUNCTIONS = {
           ["queryGraph", [{}]], ["search", ["Lot", {}]], ["link", ["Lot", "a", "b", "c"]],
           ["get", ["Lot", "\\ud800"]],
         ];
-        for (const [op, args] of tries) {
-          try { await db[op]!(...args); problems.push("ok"); } catch (error) { problems.push((error as { code: string }).code); }
-        }
-        for (const later of [() => ctx.scheduler.runAfter(10.5, "f"), () => ctx.scheduler.cancel("x")]) {
-          try { await later(); problems.push("ok"); } catch (error) { problems.push((error as { code: string }).code); }
-        }
-        return problems;
-      } });""",
-    "nested": """export default action({ handler: async (ctx, args) => {
-        const [who, both] = await Promise.all([ctx.runQuery("whoami"), ctx.runQuery("echo", { n: 1 })]);
-        const sold = await ctx.runMutation<{ id: string }>("sell", { title: "kept" });
-        try { await ctx.runMutation("failLate"); } catch (error) {
-          return { who, both, sold: typeof sold.id, code: (error as { code: string }).code, keys: Object.keys(ctx).sort() };
-        }
-      } });""",
-    "nestedWrongly": """export default action({ handler: async (ctx) => {
         const codes: string[] = [];
-        for (const run of [() => ctx.runQuery("sell"), () => ctx.runMutation("nope"), () => ctx.runQuery("nested")]) {
-          try { await run(); codes.push("ok"); } catch (error) { codes.push((error as { code: string }).code); }
-        }
+        for (const [op, args] of tries) codes.push(await codeOf(() => db[op]!(...args)));
+        codes.push(await codeOf(() => ctx.scheduler.runAfter(10.5, "f")));
+        codes.push(await codeOf(() => ctx.scheduler.cancel("x")));
         return codes;
       } });""",
+    "nested": CODE_OF
+    + """export default action({ handler: async (ctx) => {
+        const [who, both] = await Promise.all([ctx.runQuery("whoami"), ctx.runQuery("echo", { n: 1 })]);
+        const sold = await ctx.runMutation<{ id: string }>("sell", { title: "kept" });
+        const code = await codeOf(() => ctx.runMutation("failLate"));
+        return { who, both, sold: typeof sold.id, code, keys: Object.keys(ctx).sort() };
+      } });""",
+    "nestedWrongly": CODE_OF
+    + """export default action({ handler: async (ctx) => [
+        await codeOf(() => ctx.runQuery("sell")),
+        await codeOf(() => ctx.runMutation("nope")),
+        await codeOf(() => ctx.runQuery("nested")),
+      ] });""",
     "noise": """export default query({ handler: async (ctx) => {
         await Bun.write(Bun.stdout, "not a frame\\n");
         await Bun.write(Bun.stdout, "unfinished");
@@ -120,7 +124,8 @@ FUNCTIONS = {
       } });""",
     "large": "export default query({ handler: (ctx, args) => (args.text as string).length });",
     "parallel": """export default query({ handler: async (ctx) => {
-        const found = await Promise.all(Array.from({ length: 500 }, (_, n) => ctx.db.lookup("Lot", "title", `none${n}`)));
+        const titles = Array.from({ length: 500 }, (_, n) => `none${n}`);
+        const found = await Promise.all(titles.map((title) => ctx.db.lookup("Lot", "title", title)));
         return found.filter((lot) => lot === null).length;
       } });""",
     "helper": "export const notAFunction = 1;",
@@ -156,7 +161,12 @@ def test_functions_are_the_modules_that_export_one(app: BunApp) -> None:
     app.call("nothing")
     names = [definition.name for definition in app.host.definitions()]
 
-    expected = {name.removesuffix(".js") for name in FUNCTIONS} - {"helper", "broken", "echo.test.ts", "types.d.ts"}
+    expected = {name.removesuffix(".js") for name in FUNCTIONS} - {
+        "helper",
+        "broken",
+        "echo.test.ts",
+        "types.d.ts",
+    }
     assert names == sorted(expected)
 
 
@@ -246,7 +256,11 @@ def test_every_way_to_read(app: BunApp) -> None:
     read = app.call("readEverything")
 
     second = read.pop("second")
-    assert ([row["title"] for row in second["page"]], second["nextCursor"], second["isDone"]) == (["c"], None, True)
+    assert ([row["title"] for row in second["page"]], second["nextCursor"], second["isDone"]) == (
+        ["c"],
+        None,
+        True,
+    )
     assert read == {
         "list": ["a", "b", "c"],
         "lookup": 2,

@@ -19,6 +19,10 @@ from pylon_runtime.server import PylonServer
 PATIENCE_S = 10.0
 
 
+SERIAL = ServerLimits(active_threads=1, turn_s=PATIENCE_S)
+"""One thing after the other, so that an answer proves that what was sent before has been dealt with."""
+
+
 class Reply(msgspec.Struct):
     status: int
     headers: dict[str, str]
@@ -36,12 +40,13 @@ class RawClient:
     def __init__(self, port: int, sock: socket.socket | None = None) -> None:
         self.socket = sock or socket.socket()
         self.socket.settimeout(PATIENCE_S)
+        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         try:
             self.socket.connect(("127.0.0.1", port))
         except BaseException:
             self.socket.close()
             raise
-        self._buffer = b""
+        self._buffer = bytearray()
 
     def __enter__(self) -> "RawClient":
         return self
@@ -67,27 +72,29 @@ class RawClient:
         return Reply(int(lines[0].split()[1]), headers, self.exactly(length))
 
     def until(self, end: bytes) -> bytes:
-        while end not in self._buffer:
+        while (at := self._buffer.find(end)) < 0:
             self._more()
-        before, _, self._buffer = self._buffer.partition(end)
+        before = self.exactly(at)
+        del self._buffer[: len(end)]
         return before
 
     def exactly(self, size: int) -> bytes:
         while len(self._buffer) < size:
             self._more()
-        data, self._buffer = self._buffer[:size], self._buffer[size:]
+        data = bytes(self._buffer[:size])
+        del self._buffer[:size]
         return data
 
     def is_closed(self) -> bool:
         """Whether the server ends the connection without another byte."""
         try:
-            return self._buffer == b"" and self.socket.recv(1) == b""
+            return not self._buffer and self.socket.recv(1) == b""
         except ConnectionResetError:
             return True
 
     def rest(self) -> bytes:
         """Everything until the server closes."""
-        parts = [self._buffer]
+        parts = [bytes(self._buffer)]
         while data := self.socket.recv(1 << 20):
             parts.append(data)
         return b"".join(parts)
@@ -165,7 +172,7 @@ def running(
     finally:
         server.stop(clock.monotonic() + PATIENCE_S)
     assert server.failure is None
-    assert threads_of(server) == []
+    eventually(lambda: threads_of(server) == [])
     eventually(lambda: open_descriptors() <= before)
 
 

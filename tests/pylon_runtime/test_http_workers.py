@@ -1,6 +1,7 @@
 """The worker pool without sockets: who is called up, growing, shrinking, leaving, ending."""
 
 import queue
+import re
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -39,7 +40,7 @@ def pool(
     limits = ServerLimits(active_threads=turns, threads_max=threads_max, thread_rest_s=rest_s)
     workers = WorkerPool("pool", limits, source.poll, source.wait, serve, failures.append)
     workers.start()
-    yield source, lambda: sum(t.name.startswith("pool-") for t in threading.enumerate())
+    yield source, lambda: sum(re.fullmatch(r"pool-\d+", t.name) is not None for t in threading.enumerate())
     threads = workers.close()
     for _ in range(turns + 1):
         source.items.put(None)

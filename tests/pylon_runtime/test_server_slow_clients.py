@@ -7,7 +7,7 @@ import pytest
 
 from pylon_http import Request, Response
 from pylon_runtime.http_limits import ServerLimits
-from tests.pylon_runtime.server_rig import FakeClock, RawClient, eventually, get, post, running, threads_of
+from tests.pylon_runtime.server_rig import SERIAL, FakeClock, RawClient, eventually, get, post, running, threads_of
 
 ONE_TURN = ServerLimits(active_threads=1, threads_max=2)
 LARGE = b"0123456789abcdef" * (20 << 16)
@@ -57,12 +57,10 @@ def test_slow_readers_hold_no_thread_and_get_every_byte() -> None:
 
 def test_a_client_that_never_reads_is_cut_off() -> None:
     clock = FakeClock()
-    with running(large_or_small, clock=clock) as server, RawClient(server.port) as stalled:
+    with running(large_or_small, limits=SERIAL, clock=clock) as server, RawClient(server.port) as stalled:
         stalled.send(get("/large"))
         with RawClient(server.port) as probe:
-            probe.get()
-            eventually(lambda: server.connections == 2)
-            probe.get()
+            assert [probe.get().status for _ in range(2)] == [200, 200]
         clock.seconds += 31
         eventually(lambda: server.connections == 0)
         with pytest.raises(ConnectionResetError):

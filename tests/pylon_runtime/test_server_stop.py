@@ -3,6 +3,7 @@
 import socket
 import threading
 import time
+from contextlib import suppress
 
 import pytest
 from structlog.testing import capture_logs
@@ -191,12 +192,8 @@ def test_no_request_is_lost_between_serving_and_stopping() -> None:
         return Response(200, request.target.encode())
 
     def ask(name: str) -> None:
-        try:
-            with RawClient(server.port) as client:
-                for number in range(100_000):
-                    answered.append(client.get(f"/{name}/{number}").body.decode())
-        except OSError:
-            pass
+        with suppress(OSError), RawClient(server.port) as client:
+            answered.extend(client.get(f"/{name}/{number}").body.decode() for number in range(100_000))
 
     with running(handle) as server:
         threads = [spawn(f"asking-{n}", lambda n=n: ask(str(n))) for n in range(8)]  # type: ignore[misc]  # bound now

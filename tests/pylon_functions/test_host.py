@@ -1,0 +1,267 @@
+"""The host's side of a call, against children that say exactly what the test wants, however hostile."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from pylon_auth.context import ANONYMOUS
+from pylon_core import jsontext
+from pylon_core.clock import SystemClock
+from pylon_core.errors import PylonError
+from pylon_functions import FunctionHost
+from pylon_functions.runner import FRAMES_WAITING_MAX
+from pylon_http import Filter
+from pylon_storage import EphemeralStore
+from tests.pylon_functions.bun_app import MANIFEST, until
+from tests.pylon_functions.scripted_child import (
+    Frame,
+    ScriptedChild,
+    ScriptedWorkers,
+    dying,
+    saying,
+    silent,
+    stepwise,
+)
+
+KINDS = {"q": "query", "m": "mutation", "a": "action"}
+RETURN: Frame = {"type": "return", "value": 1}
+INSERT: Frame = {"type": "db", "op_id": "1", "op": "insert", "entity": "Lot", "data": {"title": "t"}}
+GET: Frame = {"type": "db", "op_id": "1", "op": "get", "entity": "Lot", "id": "none"}
+
+
+@pytest.fixture
+def store() -> Iterator[EphemeralStore]:
+    opened = EphemeralStore(MANIFEST, watched={"Lot": frozenset()})
+    yield opened
+    opened.close()
+
+
+def host_of(store: EphemeralStore, *children: ScriptedChild, timeout_s: float = 5.0) -> FunctionHost:
+    return FunctionHost(store, ScriptedWorkers(*children), SystemClock(), timeout_s)
+
+
+def call(host: FunctionHost, name: str) -> Any:
+    return jsontext.decode(bytes(host.call(name, {}, ANONYMOUS)))
+
+
+def titles(store: EphemeralStore) -> list[str]:
+    with store.read() as reader:
+        return [row["title"] for row in reader.query("Lot", Filter())]
+
+
+def test_the_call_frame_says_who_calls_what(store: EphemeralStore) -> None:
+    child = ScriptedChild(saying(RETURN), **KINDS)
+
+    call(host_of(store, child), "m")
+
+    assert child.heard == [
+        {
+            "type": "call",
+            "call_id": "c_0",
+            "fn_name": "m",
+            "fn_type": "mutation",
+            "args": {},
+            "auth": {"is_admin": False},
+        }
+    ]
+
+
+def test_an_answer_carries_the_op_id_only_when_the_request_had_one(store: EphemeralStore) -> None:
+    without = {key: value for key, value in GET.items() if key != "op_id"}
+    child = ScriptedChild(saying({**GET, "op_id": "x#1"}, without, RETURN), **KINDS)
+
+    call(host_of(store, child), "q")
+
+    until(lambda: len(child.answers()) == 2, "both were answered")
+    assert child.answers() == [
+        {"type": "result", "call_id": "c_0", "data": None, "op_id": "x#1"},
+        {"type": "result", "call_id": "c_0", "data": None},
+    ]
+
+
+def test_frames_after_the_return_are_ignored(store: EphemeralStore) -> None:
+    child = ScriptedChild(saying(RETURN, INSERT), **KINDS)
+    host = host_of(store, child)
+
+    assert call(host, "m") == 1
+    assert call(host, "m") == 1
+
+    assert child.answers() == []
+    assert titles(store) == []
+
+
+def test_lines_that_are_no_frames_are_skipped(store: EphemeralStore) -> None:
+    def script(child: ScriptedChild, heard: Frame) -> None:
+        if heard["type"] == "call":
+            child.write(b'\n\nhello\n{"type":"ready","functions":[]}\n{"call_id":5}\n[]\n\xff\xfe\n')
+            child.say({**RETURN, "call_id": heard["call_id"]})
+
+    assert call(host_of(store, ScriptedChild(script, **KINDS)), "q") == 1
+
+
+@pytest.mark.parametrize(
+    ("kind", "frame", "code"),
+    [
+        ("q", INSERT, "NOT_SUPPORTED"),
+        ("q", {**GET, "op": "update"}, "NOT_SUPPORTED"),
+        ("q", {"type": "run_fn", "fn_name": "m", "fn_type": "mutation"}, "NOT_SUPPORTED"),
+        ("q", {"type": "schedule", "fn_name": "m"}, "NOT_SUPPORTED"),
+        ("m", {"type": "run_fn", "fn_name": "m", "fn_type": "mutation"}, "NESTED_MUTATION"),
+        ("m", {**GET, "op": "transact"}, "NESTED_TRANSACTION"),
+        ("m", {**GET, "op": ["get"]}, "NOT_SUPPORTED"),
+        ("m", {"type": "schedule", "delay_ms": -1.5}, "NOT_IMPLEMENTED"),
+        ("a", GET, "NOT_SUPPORTED"),
+        ("a", INSERT, "NOT_SUPPORTED"),
+        ("a", {"type": "run_fn"}, "FN_NOT_FOUND"),
+        ("a", {"type": "run_fn", "fn_name": "a", "fn_type": "action"}, "FN_TYPE_MISMATCH"),
+        ("a", {"type": "cancel_schedule", "schedule_id": 5}, "NOT_IMPLEMENTED"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else str(value.get("op", value["type"])),
+)
+def test_a_kind_may_do_only_what_it_may(store: EphemeralStore, kind: str, frame: Frame, code: str) -> None:
+    child = ScriptedChild(saying(frame, RETURN), **KINDS)
+
+    assert call(host_of(store, child), kind) == 1
+
+    until(lambda: len(child.answers()) == 1, "it was answered")
+    assert child.answers()[0]["error"]["code"] == code
+    assert titles(store) == []
+
+
+def test_a_query_reads_one_state_throughout(store: EphemeralStore) -> None:
+    def script(child: ScriptedChild, heard: Frame) -> None:
+        listing = {"type": "db", "call_id": heard["call_id"], "op_id": "1", "op": "list", "entity": "Lot"}
+        if len(child.heard) < 3:
+            child.say(listing)
+        else:
+            child.say({**RETURN, "call_id": heard["call_id"]})
+        if len(child.heard) == 2:
+            store.transact(lambda tx: tx.insert("Lot", {"title": "later"}))
+
+    child = ScriptedChild(script, **KINDS)
+
+    call(host_of(store, child), "q")
+
+    assert [answer["data"] for answer in child.answers()] == [[], []]
+    assert titles(store) == ["later"]
+
+
+def test_a_mutation_that_touches_nothing_needs_no_transaction(store: EphemeralStore) -> None:
+    host = host_of(store, ScriptedChild(saying(RETURN), **KINDS))
+
+    assert store.transact(lambda _tx: call(host, "m")) == 1
+
+
+@pytest.mark.parametrize("kind", ["q", "m", "a"])
+def test_a_silent_handler_times_out_and_its_child_is_replaced(store: EphemeralStore, kind: str) -> None:
+    child = ScriptedChild(silent, **KINDS)
+    workers = ScriptedWorkers(child)
+
+    with pytest.raises(PylonError) as failed:
+        FunctionHost(store, workers, SystemClock(), 0.05).call(kind, {}, ANONYMOUS)
+
+    assert (failed.value.code, failed.value.status) == ("FN_TIMEOUT", 504)
+    assert workers.replaced == 1
+
+
+def test_a_mutation_that_times_out_leaves_nothing(store: EphemeralStore) -> None:
+    host = host_of(store, ScriptedChild(saying(INSERT), **KINDS), timeout_s=0.1)
+
+    with pytest.raises(PylonError) as failed:
+        call(host, "m")
+
+    assert failed.value.code == "FN_TIMEOUT"
+    assert titles(store) == []
+
+
+@pytest.mark.parametrize("kind", ["q", "m"])
+def test_a_call_whose_child_died_is_run_once_more(store: EphemeralStore, kind: str) -> None:
+    host = host_of(store, ScriptedChild(dying, **KINDS), ScriptedChild(saying(RETURN), **KINDS))
+
+    assert call(host, kind) == 1
+
+
+def test_a_mutation_that_wrote_before_its_child_died_writes_once(store: EphemeralStore) -> None:
+    def script(child: ScriptedChild, heard: Frame) -> None:
+        if heard["type"] == "call":
+            child.say({**INSERT, "call_id": heard["call_id"]})
+        else:
+            child.die()
+
+    first = ScriptedChild(script, **KINDS)
+    host = host_of(store, first, ScriptedChild(stepwise(INSERT, RETURN), **KINDS))
+
+    assert call(host, "m") == 1
+
+    assert "data" in first.answers()[0]
+    assert titles(store) == ["t"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "children"), [("a", [dying, saying(RETURN)]), ("q", [dying, dying]), ("m", [dying, dying])]
+)
+def test_a_lost_action_and_a_call_lost_twice_are_given_up(
+    store: EphemeralStore, kind: str, children: list[Any]
+) -> None:
+    host = host_of(store, *(ScriptedChild(script, **KINDS) for script in children))
+
+    with pytest.raises(PylonError) as failed:
+        call(host, kind)
+
+    assert (failed.value.code, failed.value.status) == ("RUNNER_EXITED", 502)
+
+
+def test_an_actions_nested_call_shares_its_deadline(store: EphemeralStore) -> None:
+    def script(child: ScriptedChild, heard: Frame) -> None:
+        if heard.get("fn_name") == "a":
+            child.say({"type": "run_fn", "fn_name": "q", "fn_type": "query", "call_id": heard["call_id"]})
+
+    workers = ScriptedWorkers(ScriptedChild(script, **KINDS))
+
+    with pytest.raises(PylonError) as failed:
+        FunctionHost(store, workers, SystemClock(), 0.1).call("a", {}, ANONYMOUS)
+
+    assert failed.value.code == "FN_TIMEOUT"
+    assert [frame.get("fn_name") for frame in workers.current.heard] == ["a", "q"]
+    assert workers.replaced == 1
+
+
+def test_a_handler_that_floods_the_host_is_ended(store: EphemeralStore) -> None:
+    def script(child: ScriptedChild, heard: Frame) -> None:
+        if heard["type"] == "call":
+            child.say(*([{**GET, "call_id": heard["call_id"]}] * (FRAMES_WAITING_MAX * 2)))
+
+    with store.read(), pytest.raises(PylonError) as failed:
+        call(host_of(store, ScriptedChild(script, **KINDS)), "q")
+
+    assert failed.value.code == "PROTOCOL_ERROR"
+
+
+@pytest.mark.parametrize(
+    ("frame", "code", "message"),
+    [
+        ({"type": "error", "code": "X", "message": "y"}, "X", "y"),
+        ({"type": "error", "code": 5, "message": None}, "HANDLER_ERROR", "Internal handler error"),
+        ({"type": "error"}, "HANDLER_ERROR", "Internal handler error"),
+    ],
+    ids=["proper", "wrong types", "empty"],
+)
+def test_a_handlers_error_reaches_the_caller(store: EphemeralStore, frame: Frame, code: str, message: str) -> None:
+    with pytest.raises(PylonError) as failed:
+        call(host_of(store, ScriptedChild(saying(INSERT, frame), **KINDS)), "m")
+
+    assert (failed.value.code, failed.value.message, failed.value.status) == (code, message, 400)
+    assert titles(store) == []
+
+
+def test_a_retiring_child_finishes_its_calls_and_then_closes(store: EphemeralStore) -> None:
+    def script(child: ScriptedChild, heard: Frame) -> None:
+        child.runner.retire()
+        assert not child.is_closed
+        child.say({**RETURN, "call_id": heard["call_id"]})
+
+    child = ScriptedChild(script, **KINDS)
+
+    assert call(host_of(store, child), "q") == 1
+    assert child.is_closed
