@@ -5,8 +5,11 @@ from rich.table import Table
 from rich.text import Text
 
 from pylon_cli.output import Output
+from pylon_core.manifest import AppManifest
 from pylon_runtime.app_folder import AppFolder
 from pylon_runtime.application import Application
+
+_THIS_MACHINE = frozenset({"127.0.0.1", "0.0.0.0", "::", "::1"})
 
 
 def show_banner(output: Output, app: Application, folder: AppFolder) -> None:
@@ -22,13 +25,27 @@ def show_banner(output: Output, app: Application, folder: AppFolder) -> None:
     output.screen.print(Panel(facts, title=title, title_align="left", border_style="cyan", expand=False))
 
 
-def address(app: Application) -> str:
-    host = "localhost" if app.config.host in ("127.0.0.1", "0.0.0.0", "::") else app.config.host
-    return f"http://{host}:{app.server.port}"
+def summary(manifest: AppManifest) -> str:
+    """An app in one line."""
+    counts = (
+        (len(manifest.entities), "entities"),
+        (len(manifest.queries), "queries"),
+        (len(manifest.actions), "actions"),
+        (len(manifest.policies), "policies"),
+        (len(manifest.routes), "routes"),
+    )
+    return f"{manifest.name} {manifest.version}: {', '.join(f'{count} {noun}' for count, noun in counts)}"
+
+
+def address(host: str, port: int) -> str:
+    """Where a person on this machine reaches a server that listens on ``host``."""
+    if host in _THIS_MACHINE:
+        host = "localhost"
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
 def _facts(app: Application, folder: AppFolder) -> list[tuple[str, Text | str]]:
-    url = address(app)
+    url = address(app.config.host, app.server.port)
     entities = [entity.name for entity in app.loaded.manifest.entities]
     facts: list[tuple[str, Text | str]] = [
         ("Open", Text(url, style="bold cyan underline")),

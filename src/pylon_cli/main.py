@@ -1,19 +1,24 @@
 """The command group and the one place that turns outcomes into exit codes (contract 16 §1.1)."""
 
+import os
 import sys
 from collections.abc import Sequence
 
 import click
+from click.exceptions import NoArgsIsHelpError
 
 from pylon_cli.commands.dev import dev
 from pylon_cli.commands.start import start
-from pylon_cli.output import Output
+from pylon_cli.output import Output, problem
 from pylon_core.errors import PylonError
 from pylon_core.exit_codes import ExitCode
 from pylon_runtime.version import VERSION
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="Everywhere --json makes the output one JSON value a line, for programs to read.",
+)
 @click.version_option(VERSION, prog_name="pylon")
 def cli() -> None:
     """The whole backend of a web, mobile or game project in one program."""
@@ -29,16 +34,27 @@ def main(arguments: Sequence[str] | None = None) -> int:
     output = Output.for_arguments(words)
     try:
         result = cli.main(output.without_json_flag(words), prog_name="pylon", standalone_mode=False, obj=output)
+    except NoArgsIsHelpError as usage:
+        click.echo(usage.format_message())
+        return ExitCode.OK
     except click.UsageError as error:
-        output.problem("USAGE", error.format_message(), hint=_help_hint(error))
+        output.diagnostics([problem("USAGE", error.format_message(), _help_hint(error))])
         return ExitCode.USAGE
     except click.Abort:
         return ExitCode.ERROR
     except PylonError as error:
         output.error(error)
         return ExitCode.ERROR
+    except BrokenPipeError:
+        return _nobody_reads()
     return result if isinstance(result, int) else ExitCode.OK
 
 
 def _help_hint(error: click.UsageError) -> str | None:
     return f"See `{error.ctx.command_path} --help`." if error.ctx else None
+
+
+def _nobody_reads() -> ExitCode:
+    """Whoever read our output has gone; what Python still wants to flush as it ends must not fail again."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return ExitCode.ERROR

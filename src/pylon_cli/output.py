@@ -1,4 +1,7 @@
-"""What the command says: colour and tables where a person looks, one JSON value a line where a program does."""
+"""What the command says: colour and tables where a person looks, one JSON value a line where a program does.
+
+Results, warnings and all JSON go to standard output; errors in words to standard error (contract 16 §1.3).
+"""
 
 import sys
 from collections.abc import Mapping, Sequence
@@ -6,19 +9,20 @@ from dataclasses import dataclass
 from typing import Any
 
 from rich.console import Console
+from rich.text import Text
 
 from pylon_core import jsontext
-from pylon_core.diagnostics import Diagnostic, Severity
+from pylon_core.diagnostics import Diagnostic, Severity, Span
 from pylon_core.errors import PylonError
 from pylon_core.manifest import ManifestError
 
 JSON_FLAG = "--json"
-_COLOURS = {Severity.ERROR: "red", Severity.WARNING: "yellow", Severity.INFO: "cyan"}
+_COLOURS = {Severity.ERROR: "bold red", Severity.WARNING: "bold yellow", Severity.INFO: "bold cyan"}
 
 
 @dataclass(frozen=True)
 class Output:
-    """Results go to standard output, problems to standard error; ``as_json`` makes both machine-readable."""
+    """``as_json`` makes results and problems alike machine-readable."""
 
     as_json: bool
     screen: Console
@@ -35,27 +39,51 @@ class Output:
     def event(self, members: Mapping[str, Any]) -> None:
         """One result for a program; a person is shown something else by the command itself."""
         if self.as_json:
-            sys.stdout.write(jsontext.encode(members).decode() + "\n")
-            sys.stdout.flush()
+            _write_json(members)
+
+    def line(self, text: str) -> None:
+        """One line for a person."""
+        if not self.as_json:
+            self.screen.print(text, markup=False, soft_wrap=True)
 
     def error(self, error: PylonError) -> None:
-        if isinstance(error, ManifestError):
-            self.diagnostics(error.diagnostics)
-        else:
-            self.problem(error.code, error.message, error.hint)
-
-    def problem(self, code: str, message: str, hint: str | None = None) -> None:
-        self.diagnostics([Diagnostic(severity=Severity.ERROR, code=code, message=message, hint=hint)])
+        self.diagnostics(diagnostics_of(error))
 
     def diagnostics(self, found: Sequence[Diagnostic]) -> None:
-        """An array for a program, a line each for a person."""
+        """An array for a program, a line or two each for a person."""
         if self.as_json:
-            sys.stdout.write(jsontext.encode(list(found)).decode() + "\n")
-            sys.stdout.flush()
+            _write_json(found)
             return
         for diagnostic in found:
-            colour = _COLOURS[diagnostic.severity]
-            self.problems.print(f"[{colour}]{diagnostic.severity}[/] [bold]{diagnostic.code}[/]", end=" ")
-            self.problems.print(diagnostic.message, markup=False)
-            if diagnostic.hint:
-                self.problems.print(f"  {diagnostic.hint}", style="dim", markup=False)
+            console = self.problems if diagnostic.severity is Severity.ERROR else self.screen
+            console.print(_in_words(diagnostic), soft_wrap=True)
+
+
+def diagnostics_of(error: PylonError) -> Sequence[Diagnostic]:
+    if isinstance(error, ManifestError):
+        return error.diagnostics
+    return [problem(error.code, error.message, error.hint)]
+
+
+def problem(code: str, message: str, hint: str | None = None) -> Diagnostic:
+    return Diagnostic(severity=Severity.ERROR, code=code, message=message, hint=hint)
+
+
+def _write_json(value: object) -> None:
+    sys.stdout.write(jsontext.encode(value).decode() + "\n")
+    sys.stdout.flush()
+
+
+def _in_words(found: Diagnostic) -> Text:
+    words = Text.assemble("  ", (str(found.severity), _COLOURS[found.severity]), f"[{found.code}] ")
+    if found.span is not None:
+        words.append(f"{_place(found.span)}: ", style="cyan")
+    words.append(found.message)
+    if found.hint:
+        words.append(f"\n    hint: {found.hint}", style="dim")
+    return words
+
+
+def _place(span: Span) -> str:
+    """As editors and terminals recognise it, ``file:line:column``."""
+    return ":".join(str(part) for part in (span.file, span.line, span.column) if part is not None)

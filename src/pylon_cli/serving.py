@@ -1,43 +1,35 @@
-"""Running an app until it is told to stop: signals in, a graceful stop, an exit code out.
+"""What the commands that serve an app share: the folder they were given, the environment, the stop signals."""
 
-The main thread sits in ``wait``; signal handlers and the watcher only put a word into its queue.
-"""
-
-import enum
 import os
 import signal
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from queue import SimpleQueue
 from types import FrameType
 
-from pylon_core.clock import SystemClock
-from pylon_runtime.app_folder import AppFolder, LoadedManifest
-from pylon_runtime.application import Application, build
-from pylon_runtime.config import PORT, ServerConfig
+import click
 
+from pylon_core.errors import PylonError
+from pylon_core.manifest import MANIFEST_FILE
+from pylon_runtime.app_folder import AppFolder
+from pylon_runtime.config import PORT
 
-class Wake(enum.Enum):
-    """Why the main thread wakes."""
-
-    STOP = enum.auto()
-    MANIFEST_CHANGED = enum.auto()
-    FUNCTIONS_CHANGED = enum.auto()
-
-
-Wakes = SimpleQueue[Wake]
+_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
 @contextmanager
-def stop_signals(wakes: "SimpleQueue[Wake]") -> Iterator[None]:
-    """SIGTERM and SIGINT ask for a graceful stop; the second one ends the process at once."""
+def stop_signals(stop: Callable[[], None]) -> Iterator[None]:
+    """The first SIGTERM or SIGINT calls ``stop``; the next, of either kind, ends the process at once.
 
-    def ask(number: int, _frame: FrameType | None) -> None:
-        signal.signal(number, signal.SIG_DFL)
-        wakes.put(Wake.STOP)
+    ``stop`` runs between two steps of the main thread, so it may only do what is safe anywhere.
+    """
 
-    previous = {number: signal.signal(number, ask) for number in (signal.SIGTERM, signal.SIGINT)}
+    def ask(_number: int, _frame: FrameType | None) -> None:
+        for number in _SIGNALS:
+            signal.signal(number, signal.SIG_DFL)
+        stop()
+
+    previous = {number: signal.signal(number, ask) for number in _SIGNALS}
     try:
         yield
     finally:
@@ -47,18 +39,24 @@ def stop_signals(wakes: "SimpleQueue[Wake]") -> Iterator[None]:
 
 def environment(port: int | None, **defaults: str) -> dict[str, str]:
     """The process's environment, with what a command sets when nobody else has."""
-    environ = {**defaults, **os.environ}
+    environ = dict(os.environ)
+    for name, value in defaults.items():
+        if not environ.get(name, "").strip():
+            environ[name] = value
     if port is not None:
         environ[PORT.name] = str(port)
     return environ
 
 
-def build_app(
-    config: ServerConfig, folder: AppFolder, loaded: LoadedManifest, environ: Mapping[str, str]
-) -> Application:
-    return build(config, folder, loaded, environ, SystemClock())
+def app_folder(path: Path, missing: str) -> AppFolder:
+    """The folder a command was given; a manifest stands for the folder it is in.
 
-
-def app_folder(path: Path) -> AppFolder:
-    """The folder a command was given; a manifest file stands for the folder it is in."""
-    return AppFolder((path.parent if path.is_file() else path).resolve())
+    Raises ``PylonError`` with the code ``missing`` when there is nothing at the path.
+    """
+    if not path.exists():
+        raise PylonError(missing, f"There is nothing at {path}.", hint="Name the folder of your app.")
+    if path.is_dir():
+        return AppFolder(path.resolve())
+    if path.name != MANIFEST_FILE:
+        raise click.BadParameter(f"expected a folder or its {MANIFEST_FILE}.", param_hint="'APP'")
+    return AppFolder(path.parent.resolve())

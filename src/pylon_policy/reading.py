@@ -8,7 +8,7 @@ from functools import lru_cache
 
 from pylon_http import Condition
 from pylon_policy.auth import AuthMember, AuthValue, PolicyAuth
-from pylon_policy.formula import FALSE, TRUE, Equal, Formula, Root, RowRef, atoms, refs
+from pylon_policy.formula import FALSE, TRUE, Equal, Formula, RowRef, atoms, refs
 from pylon_policy.identity import IdentityView
 from pylon_policy.sql import NEVER, Columns, MemberValue, Open, Template, render, specialise
 
@@ -18,6 +18,7 @@ TEMPLATES_MAX = 128
 
 class ReadAccess:
     def __init__(self, formula: Formula, columns: Columns) -> None:
+        """``formula`` mentions no row but the one read, and of that only ``columns``."""
         self._formula = formula
         self._columns = columns
         self._view = IdentityView([formula])
@@ -28,7 +29,7 @@ class ReadAccess:
     def fields(self) -> frozenset[str]:
         """The row fields the rule looks at."""
         rows = (ref for atom in atoms(self._formula) for ref in refs(atom) if isinstance(ref, RowRef))
-        return frozenset(ref.segments[0] for ref in rows if ref.root is Root.DATA)
+        return frozenset(ref.segments[0] for ref in rows)
 
     def condition(self, auth: PolicyAuth) -> Condition | None:
         """Which rows the identity may read; ``None`` means all of them."""

@@ -10,19 +10,19 @@ import secrets
 from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
-from pathlib import Path
 
 import structlog
 
 from pylon_auth import CredentialResolver, SessionStore
 from pylon_core.clock import Clock
+from pylon_core.errors import PylonError
 from pylon_functions import FunctionHost
 from pylon_router import RouterContext, route
 from pylon_runtime.app_folder import AppFolder, LoadedManifest
 from pylon_runtime.bun import BunRuntime
 from pylon_runtime.bun_launch import BunOptions
 from pylon_runtime.client_bundle import find_client_bundle
-from pylon_runtime.config import ServerConfig
+from pylon_runtime.config import EXTRA_PORTS, ServerConfig
 from pylon_runtime.gateway import Gateway, GatewayParts
 from pylon_runtime.housekeeping import Housekeeper
 from pylon_runtime.http_limits import ServerLimits
@@ -40,6 +40,9 @@ log = structlog.get_logger("pylon.application")
 
 FAULTS_VARIABLE = "PYLON_FAULTS"
 """Read for crash tests only, so it is not a setting; see ``pylon_storage.faults``."""
+
+REQUESTS_SHARE = 0.75
+"""How much of the time for stopping is for requests in flight."""
 
 
 @dataclass(frozen=True)
@@ -67,13 +70,15 @@ class Application:
 
     def stop(self) -> None:
         """Stop within ``config.drain_s``; what did not end is logged by its part."""
-        deadline = self.clock.monotonic() + self.config.drain_s
+        now = self.clock.monotonic()
+        deadline = now + self.config.drain_s
         with ExitStack() as last_things:
             last_things.callback(self.store.close)
             last_things.callback(self.functions.stop, deadline)
             last_things.callback(self.housekeeper.stop, deadline)
             last_things.callback(self.hub.stop, deadline)
-            self.server.stop(deadline)
+            # A request that does not end must not cost the sockets their close frame.
+            self.server.stop(now + self.config.drain_s * REQUESTS_SHARE)
 
 
 def build(
@@ -111,7 +116,7 @@ def build(
                 config=config,
                 credentials=credentials,
                 cookie_name=context.cookie.name,
-                files=StaticFiles(_existing(folder.public), find_client_bundle()),
+                files=StaticFiles(folder.public, find_client_bundle()),
                 clock=clock,
                 random_bytes=secrets.token_bytes,
                 version=VERSION,
@@ -132,6 +137,7 @@ def build(
             SocketAuthenticator(credentials, context.cookie.name, config.sockets),
             wsgi,
             clock,
+            undo,
         )
         undo.pop_all()
     housekeeper = Housekeeper(sessions.sweep, clock)
@@ -162,6 +168,7 @@ def _listen(
     authenticate: SocketAuthenticator,
     wsgi: WsgiApp,
     clock: Clock,
+    undo: ExitStack,
 ) -> PylonServer:
     def endpoint(paths: frozenset[str] | None) -> WebSocketEndpoint:
         return WebSocketEndpoint(
@@ -178,10 +185,18 @@ def _listen(
         clock=clock,
         headers=gateway.common_headers,
     )
+    undo.callback(server.stop, clock.monotonic())
     if config.extra_ports:
-        server.add_listener(config.host, server.port + 1, gateway.handle, endpoint(None))
+        _listen_on_extra_port(server, config.host, gateway, endpoint(None))
     return server
 
 
-def _existing(directory: Path) -> Path | None:
-    return directory if directory.is_dir() else None
+def _listen_on_extra_port(server: PylonServer, host: str, gateway: Gateway, endpoint: WebSocketEndpoint) -> None:
+    try:
+        server.add_listener(host, server.port + 1, gateway.handle, endpoint)
+    except PylonError as error:
+        raise PylonError(
+            error.code,
+            error.message,
+            hint=f"Older clients look for sockets there. {EXTRA_PORTS.name}=0 does without.",
+        ) from error

@@ -2,6 +2,8 @@
 
 import logging
 import sys
+from contextlib import suppress
+from typing import TextIO
 
 import structlog
 
@@ -20,6 +22,24 @@ def configure_logs(*, as_json: bool) -> None:
             renderer,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=lambda *_names: EventLines(sys.stderr),
         cache_logger_on_first_use=True,
     )
+
+
+class EventLines:
+    """Writes rendered events, a line each, in one write so that threads do not mix theirs. Any thread may call.
+
+    A line that cannot be written is dropped: neither a full disk nor a closed pipe behind standard error may
+    fail the request that had something to say.
+    """
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def msg(self, event: str) -> None:
+        with suppress(OSError, ValueError):  # ValueError: the stream was closed
+            self._stream.write(f"{event}\n")
+            self._stream.flush()
+
+    debug = info = warning = error = critical = exception = log = msg

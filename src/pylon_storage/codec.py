@@ -38,7 +38,7 @@ def _number(value: Any) -> float:
     if type(value) is not float and type(value) is not int:
         raise _WrongTypeError("expected a number")
     try:
-        return float(value)
+        return float(value) + 0.0  # SQLite has no negative zero; what is answered is what is stored
     except OverflowError:
         raise _WrongTypeError("expected a number that fits a double") from None
 

@@ -3,6 +3,7 @@
 Text is written once for both engines: identifiers double-quoted, values always bound as ``?``.
 """
 
+import math
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
@@ -19,6 +20,9 @@ SQLITE_TYPES: Mapping[FieldKind, str] = {
     FieldKind.FLOAT: "REAL",
     FieldKind.BOOL: "INTEGER",
 }
+
+LIKE_CHARS_MAX = 1_000
+"""SQLite takes 50,000 bytes; but the time of a match grows with pattern times text."""
 
 _COMPARISONS = {"$gt": ">", "$gte": ">=", "$lt": "<", "$lte": "<="}
 
@@ -121,6 +125,8 @@ def _operator_term(column: str, operator: str, operand: Any) -> tuple[str, list[
     if operator == "$like":
         if not isinstance(operand, str):
             raise DataError("INVALID_QUERY", "$like needs a string.")
+        if len(operand) > LIKE_CHARS_MAX:
+            raise DataError("INVALID_QUERY", f"$like takes at most {LIKE_CHARS_MAX} characters.")
         return f"{column} LIKE ?", [f"%{operand}%"]
     if operator == "$in":
         if not isinstance(operand, list):
@@ -140,5 +146,13 @@ def _scalar(value: Any) -> Any:
     if isinstance(value, dict | list):
         return jsontext.encode(value).decode()
     if isinstance(value, int) and not -(2**63) <= value < 2**63:
-        return float(value)
+        return _nearest_double(value)
     return value
+
+
+def _nearest_double(number: int) -> float:
+    """Beyond every column's values, so infinity compares like the number itself."""
+    try:
+        return float(number)
+    except OverflowError:
+        return math.inf if number > 0 else -math.inf

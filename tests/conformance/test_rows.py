@@ -36,6 +36,14 @@ def test_a_row_comes_back_whole_in_its_declared_types(store: DataStore) -> None:
     assert [type(found[field]) for field in ("done", "rank", "score")] == [bool, int, float]
 
 
+def test_a_negative_zero_is_answered_as_it_is_stored(store: DataStore) -> None:
+    row = insert(store, title="Tea", score=-0.0)
+
+    stored = store.get("Note", row["id"])
+    assert stored is not None
+    assert str(row["score"]) == str(stored["score"]) == "0.0"
+
+
 def test_names_that_are_words_of_sql_or_hold_quotes_work(store: DataStore) -> None:
     row = store.transact(lambda tx: tx.insert("Order", {"group": "g", 'say "hi"': 1}))
 

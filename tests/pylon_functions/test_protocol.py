@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from pylon_auth.context import ADMIN, ANONYMOUS, AuthContext
@@ -37,6 +37,7 @@ MEMBERS = (
 )
 
 
+@settings(deadline=None)
 @given(type_=st.sampled_from(REQUESTS), members=st.dictionaries(st.sampled_from(MEMBERS), ANYTHING))
 @example(type_="db", members={"data": "\ud800"})
 @example(type_="db", members={"limit": 10**400, "value": float("nan")})
@@ -52,6 +53,7 @@ def test_a_request_keeps_its_ids_whatever_else_it_says(type_: str, members: dict
     )
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=200) | ANYTHING.map(lambda value: json.dumps(value).encode()))
 @example(b"[" * 100_000)
 @example(b'{"type":"db","call_id":"c","x":' + b"[" * 100_000)
@@ -159,6 +161,7 @@ def test_a_refusal_names_code_and_message() -> None:
     assert json.loads(line) == {"type": "result", "call_id": "c", "error": {"code": "A", "message": "b"}}
 
 
+@settings(deadline=None)
 @given(st.lists(st.binary(max_size=30).filter(lambda line: b"\n" not in line)), st.data())
 def test_lines_come_out_whole_wherever_the_chunks_are_cut(lines: list[bytes], data: st.DataObject) -> None:
     text = b"".join(line + b"\n" for line in lines)

@@ -19,9 +19,13 @@ THEIRS = MINE | {"ownerId": "bob"}
 NOBODYS = MINE | {"ownerId": None}
 
 
-def make_engine(*policies: dict[str, str], default_allow: bool = False) -> PolicyEngine:
-    """Entities Note (ownerId, done, rank) and Other; action publish. Policies are about Note unless they say."""
-    fields = {"ownerId": "string", "done": "bool", "rank": "int"}
+FIELDS = {"ownerId": "string", "done": "bool", "rank": "int"}
+
+
+def make_engine(
+    *policies: dict[str, str], default_allow: bool = False, fields: dict[str, str] = FIELDS
+) -> PolicyEngine:
+    """Entities Note and Other, with the same fields; action publish. Policies are about Note unless they say."""
     declared = [{"name": name, "type": kind, "optional": True, "unique": False} for name, kind in fields.items()]
     document = {
         "manifest_version": 1,
@@ -285,6 +289,25 @@ def test_the_condition_selects_what_the_reader_allows() -> None:
     assert condition.sql == '"done" = ? OR "ownerId" = ?'
     assert condition.params == (True, "alice")
     assert not engine.never_reads("Note", ALICE)
+
+
+@pytest.mark.parametrize(
+    ("kind", "sql"),
+    [
+        ("string", "\"field\" <> ''"),
+        ("richtext", "\"field\" <> ''"),
+        ("datetime", "\"field\" <> ''"),
+        ("id(Other)", "\"field\" <> ''"),
+        ("int", '"field" IS NOT NULL'),
+        ("float", '"field" IS NOT NULL'),
+        ("bool", '"field" = ?'),
+    ],
+)
+def test_every_kind_of_field_has_its_sql(kind: str, sql: str) -> None:
+    condition = make_engine({"allowRead": "data.field"}, fields={"field": kind}).read_condition("Note", ALICE)
+
+    assert condition is not None
+    assert condition.sql == sql
 
 
 @pytest.mark.parametrize(

@@ -175,9 +175,14 @@ def test_roles_keep_commas_inside_quotes() -> None:
     assert not rule(AuthContext(user_id="u", roles=("a", "b")), NOTHING)
 
 
-def test_doubling_conditions_are_stopped_at_load() -> None:
-    text = "data.a"
-    for _ in range(25):
+@pytest.mark.parametrize(
+    ("innermost", "levels"),
+    [("data.a", 25), (f"data.a in [{','.join('123456789' * 200)}]", 6)],
+    ids=["deep", "wide"],
+)
+def test_doubling_conditions_are_stopped_at_load(innermost: str, levels: int) -> None:
+    text = innermost
+    for _ in range(levels):
         text = f"({text}) == data.b"
 
     with pytest.raises(PolicySyntaxError, match="too complex"):

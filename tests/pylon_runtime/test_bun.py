@@ -262,13 +262,14 @@ def test_the_servers_secrets_stay_with_the_server(make_app: MakeApp, tmp_path: P
     (tmp_path / ".env").write_text("PYLON_JWT_SECRET=from-file\nMINE=also-from-file\n")
     secrets = {"PYLON_ADMIN_TOKEN": "t", "DATABASE_URL": "d", "PYLON_OAUTH_X_CLIENT_SECRET": "s"}
     app = make_app(
-        {"env": "export default query({ handler: (ctx) => ctx.env });"},
+        {"env": "export default query({ handler: (ctx) => ctx.env });", "pid": PID},
         environ={**os.environ, **secrets, "PYLON_PUBLIC_URL": "u"},
     )
 
     seen = app.call("env")
 
     assert not {*secrets, "PYLON_JWT_SECRET"} & seen.keys()
+    assert b"PYLON_ADMIN_TOKEN" not in Path(f"/proc/{app.serving_pid()}/environ").read_bytes()
     assert (seen["MINE"], seen["PYLON_PUBLIC_URL"]) == ("also-from-file", "u")
 
 
@@ -328,7 +329,7 @@ def test_output_of_handlers_is_logged_line_by_line(make_app: MakeApp, capsys: py
     app = make_app(
         {
             "talk": """export default query({ handler: () => {
-                console.warn("careful %s", 7); console.log("x\\ny"); } });"""
+                console.warn("careful %s", 7); process.stdout.write("said\\n"); console.log("x\\ny"); } });"""
         }
     )
 
@@ -344,3 +345,4 @@ def test_output_of_handlers_is_logged_line_by_line(make_app: MakeApp, capsys: py
     until(logged, "the output is logged")
     assert "function_output" in seen
     assert "line='[warn] careful 7'" in seen
+    assert "line=said" in seen

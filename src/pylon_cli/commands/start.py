@@ -1,5 +1,6 @@
 """``pylon start [APP]``: serve an app for real, with production defaults (contract 16 §6)."""
 
+from functools import partial
 from pathlib import Path
 from queue import SimpleQueue
 
@@ -7,9 +8,11 @@ import click
 
 from pylon_cli.banner import show_banner
 from pylon_cli.output import Output
-from pylon_cli.serving import Wake, app_folder, build_app, environment, stop_signals
+from pylon_cli.serving import app_folder, environment, stop_signals
+from pylon_core.clock import SystemClock
 from pylon_core.exit_codes import ExitCode
-from pylon_runtime.app_folder import load_manifest
+from pylon_runtime.app_folder import AppFolder, load_manifest
+from pylon_runtime.application import Application, build
 from pylon_runtime.config import ServerConfig
 from pylon_runtime.logs import configure_logs
 
@@ -23,28 +26,31 @@ def start(output: Output, app: Path, port: int | None) -> int:
     configure_logs(as_json=True)
     environ = environment(port)
     config = ServerConfig.from_env(environ)
-    folder = app_folder(app)
-    wakes: SimpleQueue[Wake] = SimpleQueue()
-    with stop_signals(wakes):
-        loaded = load_manifest(folder, config)
-        running = build_app(config, folder, loaded, environ)
-        running.start()
+    folder = app_folder(app, missing="START_ENTRY_NOT_FOUND")
+    stop: SimpleQueue[None] = SimpleQueue()
+    with stop_signals(partial(stop.put, None)):
+        running = build(config, folder, load_manifest(folder, config), environ, SystemClock())
         try:
-            if not output.as_json:
-                output.diagnostics(loaded.findings)
-            output.event(
-                {
-                    "code": "START_OK",
-                    "name": loaded.manifest.name,
-                    "version": loaded.manifest.version,
-                    "port": running.server.port,
-                    "db_path": str(folder.database(config)),
-                    "backend": "sqlite",
-                }
-            )
-            show_banner(output, running, folder)
-            while wakes.get() is not Wake.STOP:
-                pass
+            running.start()
+            _announce(output, running, folder)
+            stop.get()
         finally:
             running.stop()
     return ExitCode.OK
+
+
+def _announce(output: Output, app: Application, folder: AppFolder) -> None:
+    loaded = app.loaded
+    if not output.as_json:
+        output.diagnostics(loaded.findings)
+    output.event(
+        {
+            "code": "START_OK",
+            "name": loaded.manifest.name,
+            "version": loaded.manifest.version,
+            "port": app.server.port,
+            "db_path": str(folder.database(app.config)),
+            "backend": "sqlite",
+        }
+    )
+    show_banner(output, app, folder)

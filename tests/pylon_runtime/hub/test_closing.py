@@ -28,7 +28,8 @@ def test_a_session_that_ends_takes_its_sockets_with_it(stage: Stage) -> None:
     assert other.seqs(1) == [1]
 
 
-def test_nothing_follows_a_close_frame(stage: Stage) -> None:
+def test_nothing_but_the_end_follows_a_close_frame(make_stage: Callable[..., Stage]) -> None:
+    stage = make_stage(HubLimits(close_grace_s=60))
     client = stage.connect("ann")
 
     stage.hub.close_session("session-ann", 1008)
