@@ -8,7 +8,9 @@ error cannot be told from its body.
 """
 
 import enum
+import re
 from collections import deque
+from collections.abc import Mapping
 
 import httptools
 import msgspec
@@ -24,6 +26,12 @@ yet, chunk extensions, trailers. Above the bounds of a sound head, so that those
 
 _LENGTH_DIGITS_MAX = 20
 """More digits cannot be a length, and turning very many into a number is slow."""
+
+_REPEATED_BYTES_MAX = 2 << 10
+"""Longest header block remembered for a connection; ten thousand of them are 20 MB."""
+
+_REQUEST_LINE = re.compile(rb"([A-Z]{1,16}) (/[!\"$-~]*) HTTP/1\.1")
+"""The request lines that a repeated header block may follow: origin form, nothing to normalise."""
 
 _KNOWN_NAMES = {
     name.title().encode(): name
@@ -46,6 +54,10 @@ _KNOWN_NAMES = {
 """Headers of nearly every request, as written by most clients, to save decoding them."""
 
 
+_USUAL_METHODS = frozenset({b"GET", b"HEAD", b"POST", b"PUT", b"PATCH", b"DELETE"})
+_UNUSUAL_HEADERS = frozenset({"connection", "expect", "transfer-encoding", "upgrade"})
+
+
 class Phase(enum.Enum):
     IDLE = "between requests"
     HEAD = "in the request line or the headers"
@@ -61,17 +73,26 @@ class Arrival(msgspec.Struct, frozen=True):
     websocket: bool = False
 
 
+class _RepeatedHead(msgspec.Struct, frozen=True):
+    """The headers of a connection's last request, as bytes (from the end of the request line to the blank line)
+    and parsed. Clients send the same ones with nearly every request, and then need not be parsed again."""
+
+    block: bytes
+    headers: Mapping[str, str]
+    body_bytes: int
+
+
 class RequestParser:
     __slots__ = (
         "_body",
-        "_header_bytes",
-        "_header_count",
         "_headers",
         "_http_1_0",
         "_limits",
+        "_lines",
         "_parser",
         "_peer",
         "_refusal",
+        "_repeated",
         "_target",
         "_unfinished_bytes",
         "arrivals",
@@ -95,11 +116,12 @@ class RequestParser:
         self._refusal: PylonError | None = None
         self._unfinished_bytes = 0
         self._target = b""
+        self._lines: list[tuple[bytes, bytes]] = []
+        """Header names and values, trailers included."""
         self._headers: dict[str, str] = {}
-        self._header_bytes = 0
-        self._header_count = 0
         self._body: bytes | bytearray = b""
         self._http_1_0 = False
+        self._repeated: _RepeatedHead | None = None
         self._parser = httptools.HttpRequestParser(self)
 
     @property
@@ -111,6 +133,46 @@ class RequestParser:
         """Take the next bytes of the connection; results are in the attributes."""
         if self.failure is not None:
             return
+        if self.phase is Phase.IDLE and self._unfinished_bytes == 0:
+            if self._repeated is not None and self._take_repeated(data, self._repeated):
+                return
+            self._parse(data)
+            self._learn(data)
+        else:
+            self._parse(data)
+
+    def _take_repeated(self, data: bytes, last: _RepeatedHead) -> bool:
+        """Whether ``data`` is one whole request whose header bytes are those of the last one; then it is taken."""
+        line_end = data.find(b"\r\n")
+        body_at = line_end + len(last.block)
+        if len(data) != body_at + last.body_bytes or not data.startswith(last.block, line_end):
+            return False
+        line = _REQUEST_LINE.fullmatch(data, 0, line_end)
+        if line is None or len(line[2]) > self._limits.target_bytes_max or line[1] not in _USUAL_METHODS:
+            return False
+        request = Request(line[1].decode(), line[2].decode(), last.headers, data[body_at:], self._peer)
+        self.arrivals.append(Arrival(request, keep_alive=True, http_1_0=False))
+        return True
+
+    def _learn(self, data: bytes) -> None:
+        """Remember the header block when ``data`` was one whole request with nothing unusual about it."""
+        self._repeated = None
+        if len(self.arrivals) != 1 or self.phase is not Phase.IDLE or self.failure is not None:
+            return
+        arrival = self.arrivals[0]
+        request = arrival.request
+        line_end = data.find(b"\r\n")
+        block = data[line_end : len(data) - len(request.body)]
+        is_usual = arrival.keep_alive and not arrival.http_1_0 and not _UNUSUAL_HEADERS & request.headers.keys()
+        if (
+            is_usual
+            and len(block) <= _REPEATED_BYTES_MAX
+            and data.find(b"\r\n\r\n") == line_end + len(block) - 4
+            and _REQUEST_LINE.fullmatch(data, 0, line_end)
+        ):
+            self._repeated = _RepeatedHead(block, request.headers, len(request.body))
+
+    def _parse(self, data: bytes) -> None:
         self._unfinished_bytes += len(data)
         while data:
             try:
@@ -132,9 +194,7 @@ class RequestParser:
 
     def on_message_begin(self) -> None:
         self._target = b""
-        self._headers = {}
-        self._header_bytes = 0
-        self._header_count = 0
+        self._lines = []
         self._unfinished_bytes = 0
         self.phase = Phase.HEAD
 
@@ -144,27 +204,12 @@ class RequestParser:
             self._refuse(414, "URI_TOO_LONG", "The request target is too long.")
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        if self.phase is Phase.BODY:
-            return  # a trailer
-        self._header_count += 1
-        self._header_bytes += len(name) + len(value) + 4
-        limits = self._limits
-        if self._header_bytes > limits.header_bytes_max or self._header_count > limits.headers_max:
-            self._refuse(431, "HEADERS_TOO_LARGE", "The request headers are too large.")
-        key = _KNOWN_NAMES.get(name) or name.decode("latin-1").lower()
-        text = value.decode("latin-1").rstrip(" \t")
-        headers = self._headers
-        if key not in headers:
-            headers[key] = text
-        elif key == "host":
-            self._refuse(400, "BAD_REQUEST", "The request names its host twice.")
-        else:
-            headers[key] = f"{headers[key]}{'; ' if key == 'cookie' else ', '}{text}"
+        self._lines.append((name, value))
 
     def on_headers_complete(self) -> None:
         self.phase = Phase.BODY
         self._unfinished_bytes = 0
-        headers = self._headers
+        headers = self._headers = self._joined_headers()
         version = self._parser.get_http_version()
         self._http_1_0 = version == "1.0"
         if version != "1.1" and not self._http_1_0:
@@ -205,6 +250,23 @@ class RequestParser:
         self._unfinished_bytes = 0
         self.expects_continue = False
         self.phase = Phase.IDLE
+
+    def _joined_headers(self) -> dict[str, str]:
+        headers: dict[str, str] = {}
+        size = 4 * len(self._lines)  # colon, space and line end of each
+        for name, value in self._lines:
+            size += len(name) + len(value)
+            key = _KNOWN_NAMES.get(name) or name.decode("latin-1").lower()
+            text = value.rstrip(b" \t").decode("latin-1")
+            if key not in headers:
+                headers[key] = text
+            elif key == "host":
+                self._refuse(400, "BAD_REQUEST", "The request names its host twice.")
+            else:
+                headers[key] = f"{headers[key]}{'; ' if key == 'cookie' else ', '}{text}"
+        if size > self._limits.header_bytes_max or len(self._lines) > self._limits.headers_max:
+            self._refuse(431, "HEADERS_TOO_LARGE", "The request headers are too large.")
+        return headers
 
     def _check_coding(self, coding: str) -> None:
         if self._http_1_0:
