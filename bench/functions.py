@@ -1,4 +1,5 @@
 """Calls of server functions a second: the host, one Bun child and the durable store, without HTTP around them.
+Callers compute under turns, as the server's threads do.
 
     python -m bench.functions                       the three functions at 1, 8 and 32 callers
     python -m bench.functions --callers 32 --seconds 10 --workers 2
@@ -24,10 +25,12 @@ from rich.table import Table
 from pylon_auth.context import ANONYMOUS
 from pylon_core.clock import SystemClock
 from pylon_core.manifest import parse_manifest
+from pylon_core.turns import hold
 from pylon_functions import FunctionHost
 from pylon_http import DataStore, Filter
 from pylon_runtime.bun import BunRuntime
 from pylon_runtime.bun_launch import BunOptions
+from pylon_runtime.turnstile import HeldTurn, Turnstile
 from pylon_storage import NoFaults, SqliteStore
 
 CALLERS = (1, 8, 32)
@@ -58,7 +61,9 @@ class Rate:
     p99_ms: float
 
 
-def measure(host: FunctionHost, function: str, args: Mapping[str, Any], callers: int, seconds: float) -> Rate:
+def measure(
+    host: FunctionHost, function: str, args: Mapping[str, Any], callers: int, seconds: float, turnstile: Turnstile
+) -> Rate:
     """Call from so many threads at once for so long; a failed call fails the run."""
     for _ in range(WARM_UP_CALLS):
         host.call(function, args, ANONYMOUS)
@@ -66,11 +71,16 @@ def measure(host: FunctionHost, function: str, args: Mapping[str, Any], callers:
     started = time.perf_counter()
 
     def call_until_the_end(mine: list[float]) -> None:
+        turn = HeldTurn(turnstile)
+        turn.acquire()
+        hold(turn)
         now = time.perf_counter()
         while now < started + seconds:
             host.call(function, args, ANONYMOUS)
             before, now = now, time.perf_counter()
             mine.append(now - before)
+        hold(None)
+        turn.release()
 
     threads = [
         threading.Thread(target=call_until_the_end, args=(mine,), name=f"caller-{number}")
@@ -117,12 +127,13 @@ def run(folder: Path, options: argparse.Namespace) -> Table:
 
 
 def _measure_all(host: FunctionHost, store: DataStore, options: argparse.Namespace) -> Table:
+    turnstile = Turnstile(options.turns, lambda: None)
     row_id = store.transact(lambda tx: tx.insert("Counter", {"value": 0})["id"])
     table = Table("function", "callers", "calls/s", "best 1/4 s", "p50 ms", "p99 ms")
     for function in FUNCTIONS:
         for callers in options.callers or CALLERS:
             rows = _rows(store)
-            rate = measure(host, function, {"id": row_id}, callers, options.seconds)
+            rate = measure(host, function, {"id": row_id}, callers, options.seconds, turnstile)
             expected = rate.calls + WARM_UP_CALLS if function == "bump" else 0
             if _rows(store) - rows != expected:
                 raise RuntimeError(f"{function}: {_rows(store) - rows} rows were stored instead of {expected}")
@@ -141,6 +152,7 @@ def main() -> None:
     parser.add_argument("--callers", type=int, nargs="*")
     parser.add_argument("--seconds", type=float, default=4.0)
     parser.add_argument("--workers", type=int, default=1)
+    parser.add_argument("--turns", type=int, default=2, help="threads that compute at once, as in the server")
     parser.add_argument("--folder", help="where the database goes; default: the system's temporary folder")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(dir=options.folder) as folder:

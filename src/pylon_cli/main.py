@@ -30,7 +30,13 @@ cli.add_command(start)
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code; ``--json`` may stand anywhere in it."""
-    words = list(sys.argv[1:] if arguments is None else arguments)
+    try:
+        return _run(list(sys.argv[1:] if arguments is None else arguments))
+    except BrokenPipeError:
+        return _nobody_reads()
+
+
+def _run(words: list[str]) -> int:
     output = Output.for_arguments(words)
     try:
         result = cli.main(output.without_json_flag(words), prog_name="pylon", standalone_mode=False, obj=output)
@@ -38,20 +44,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         click.echo(usage.format_message())
         return ExitCode.OK
     except click.UsageError as error:
-        output.diagnostics([problem("USAGE", error.format_message(), _help_hint(error))])
+        command = error.ctx.command_path if error.ctx else "pylon"
+        output.diagnostics([problem("USAGE", error.format_message(), f"See `{command} --help`.")])
         return ExitCode.USAGE
     except click.Abort:
         return ExitCode.ERROR
     except PylonError as error:
         output.error(error)
         return ExitCode.ERROR
-    except BrokenPipeError:
-        return _nobody_reads()
     return result if isinstance(result, int) else ExitCode.OK
-
-
-def _help_hint(error: click.UsageError) -> str | None:
-    return f"See `{error.ctx.command_path} --help`." if error.ctx else None
 
 
 def _nobody_reads() -> ExitCode:

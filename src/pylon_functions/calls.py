@@ -21,6 +21,7 @@ import msgspec
 from pylon_auth.context import AuthContext
 from pylon_core.clock import Clock
 from pylon_core.errors import PylonError
+from pylon_core.turns import blocking
 from pylon_functions import database, protocol
 from pylon_functions.conversation import Conversation
 from pylon_functions.protocol import (
@@ -90,7 +91,9 @@ class Calls:
                 late = PylonError("FN_TIMEOUT", "The database was too busy to run the function in time.")
                 talk.refuse(first, late)
                 raise late
-            return _serve(talk, first, partial(_answer_mutation, tx))
+            # Not under a turn: every other write waits for this one, so it must not wait for a turn in between.
+            with blocking():
+                return _serve(talk, first, partial(_answer_mutation, tx))
 
         return self._store.transact(work)
 

@@ -22,7 +22,7 @@ from pylon_runtime.app_folder import AppFolder, LoadedManifest
 from pylon_runtime.bun import BunRuntime
 from pylon_runtime.bun_launch import BunOptions
 from pylon_runtime.client_bundle import find_client_bundle
-from pylon_runtime.config import EXTRA_PORTS, ServerConfig
+from pylon_runtime.config import DB_PATH, EXTRA_PORTS, ServerConfig
 from pylon_runtime.gateway import Gateway, GatewayParts
 from pylon_runtime.housekeeping import Housekeeper
 from pylon_runtime.http_limits import ServerLimits
@@ -148,7 +148,14 @@ def _open_store(
     config: ServerConfig, folder: AppFolder, loaded: LoadedManifest, environ: Mapping[str, str], clock: Clock
 ) -> SqliteStore:
     path = folder.database(config)
-    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise PylonError(
+            "SCHEMA_INIT_FAILED",
+            f"The folder of the database cannot be made: {error.strerror}.",
+            hint=f"{DB_PATH.name} names the database file.",
+        ) from error
     policies = loaded.policies
     return SqliteStore(
         path,

@@ -1,0 +1,131 @@
+"""The watcher reports every change of the manifest and the functions, and nothing else."""
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from pylon_cli.watching import Watcher
+
+PATIENCE_S = 10.0
+
+
+class Watched:
+    def __init__(self, folder: Path) -> None:
+        self.manifest = folder / "pylon.manifest.json"
+        self.functions = folder / "functions"
+        self.reports: list[str] = []
+        self.manifest.write_text("{}")
+
+    def watcher(self) -> Watcher:
+        return Watcher(
+            self.manifest,
+            self.functions,
+            lambda: self.reports.append("manifest"),
+            lambda: self.reports.append("functions"),
+        )
+
+    def await_report(self, what: str) -> None:
+        until(lambda: what in self.reports)
+        self.reports.clear()
+
+    def reports_only(self, what: str) -> None:
+        """A later change is reported, and by then no earlier one was."""
+        until(lambda: bool(self.reports))
+        assert set(self.reports) == {what}
+
+
+def until(holds: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + PATIENCE_S
+    while not holds():
+        assert time.monotonic() < deadline, "nothing was reported"
+        time.sleep(0.005)
+
+
+@pytest.fixture
+def watched(tmp_path: Path) -> Watched:
+    return Watched(tmp_path)
+
+
+@pytest.fixture
+def watcher(watched: Watched) -> Iterator[Watcher]:
+    watched.functions.mkdir()
+    watcher = watched.watcher()
+    watcher.start()
+    yield watcher
+    watcher.stop()
+    assert not [thread.name for thread in threading.enumerate() if thread.name.startswith("watch-")]
+
+
+@pytest.mark.usefixtures("watcher")
+def test_a_change_of_the_manifest(watched: Watched) -> None:
+    watched.manifest.write_text('{"name": "x"}')
+    watched.await_report("manifest")
+
+    fresh = watched.manifest.with_suffix(".new")
+    fresh.write_text('{"name": "y"}')
+    fresh.replace(watched.manifest)
+    watched.await_report("manifest")
+
+
+@pytest.mark.usefixtures("watcher")
+def test_a_function_added_changed_and_removed(watched: Watched) -> None:
+    file = watched.functions / "lib" / "shared.ts"
+    file.parent.mkdir()
+    file.write_text("1")
+    watched.await_report("functions")
+
+    file.write_text("22")
+    watched.await_report("functions")
+
+    file.unlink()
+    watched.await_report("functions")
+
+
+def test_a_change_before_the_watching_begins_is_reported(watched: Watched) -> None:
+    watched.functions.mkdir()
+    watcher = watched.watcher()
+    watched.manifest.write_text('{"name": "x"}')
+    (watched.functions / "a.ts").write_text("1")
+
+    watcher.start()
+
+    until(lambda: set(watched.reports) == {"manifest", "functions"})
+    watcher.stop()
+
+
+def test_a_functions_folder_that_comes_goes_and_comes_again(watched: Watched) -> None:
+    watcher = watched.watcher()
+    watcher.start()
+
+    for _ in range(2):
+        watched.functions.mkdir()
+        (watched.functions / "a.ts").write_text("1")
+        watched.await_report("functions")
+        (watched.functions / "a.ts").unlink()
+        watched.functions.rmdir()
+        watched.await_report("functions")
+    watcher.stop()
+
+
+@pytest.mark.usefixtures("watcher")
+def test_other_files_are_nobodys_business(watched: Watched) -> None:
+    (watched.manifest.parent / "README.md").write_text("hello")
+    (watched.manifest.parent / ".pylon").mkdir()
+    packages = watched.functions / "node_modules"
+    packages.mkdir()
+    (packages / "left-pad.js").write_text("1")
+
+    watched.manifest.write_text('{"name": "x"}')
+
+    watched.reports_only("manifest")
+
+
+def test_stopping_before_the_start_and_twice(watched: Watched) -> None:
+    watcher = watched.watcher()
+    watcher.stop()
+    watcher.start()
+    watcher.stop()
+    watcher.stop()
