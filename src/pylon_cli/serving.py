@@ -2,6 +2,8 @@
 
 import os
 import signal
+import sys
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -35,6 +37,20 @@ def stop_signals(stop: Callable[[], None]) -> Iterator[None]:
     finally:
         for number, handler in previous.items():
             signal.signal(number, handler)
+
+
+THREAD_STACK_BYTES = 512 * 1024
+"""Of each thread, most of which carry one WebSocket and wait; only what is touched takes memory."""
+
+SWITCH_INTERVAL_S = 0.0005
+"""How long a thread may keep the interpreter lock from another that wants it. Python's own 5 ms is what a request
+would wait for each time the live updates are being sent."""
+
+
+def tune_process() -> None:
+    """Settings that belong to the whole process, so only the command that owns it may make them."""
+    threading.stack_size(THREAD_STACK_BYTES)
+    sys.setswitchinterval(SWITCH_INTERVAL_S)
 
 
 def environment(port: int | None, **defaults: str) -> dict[str, str]:

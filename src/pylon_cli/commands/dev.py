@@ -15,7 +15,7 @@ import click
 
 from pylon_cli.banner import show_banner, summary
 from pylon_cli.output import Output, diagnostics_of
-from pylon_cli.serving import app_folder, environment, stop_signals
+from pylon_cli.serving import app_folder, environment, stop_signals, tune_process
 from pylon_cli.watching import Watcher
 from pylon_core.clock import SystemClock
 from pylon_core.errors import PylonError
@@ -36,6 +36,7 @@ Step = Callable[[], None]
 def dev(output: Output, app: Path, port: int | None) -> int:
     """Serve the APP in this folder (or the one named), and follow its files."""
     configure_logs(as_json=output.as_json)
+    tune_process()
     environ = environment(port, PYLON_DEV_MODE="1")
     config = ServerConfig.from_env(environ)
     _DevSession(output, config, app_folder(app, missing="DEV_ENTRY_NOT_FOUND"), environ).run()

@@ -8,7 +8,7 @@ import click
 
 from pylon_cli.banner import show_banner
 from pylon_cli.output import Output
-from pylon_cli.serving import app_folder, environment, stop_signals
+from pylon_cli.serving import app_folder, environment, stop_signals, tune_process
 from pylon_core.clock import SystemClock
 from pylon_core.exit_codes import ExitCode
 from pylon_runtime.app_folder import AppFolder, load_manifest
@@ -24,6 +24,7 @@ from pylon_runtime.logs import configure_logs
 def start(output: Output, app: Path, port: int | None) -> int:
     """Serve the APP in this folder (or the one named) until SIGTERM."""
     configure_logs(as_json=True)
+    tune_process()
     environ = environment(port)
     config = ServerConfig.from_env(environ)
     folder = app_folder(app, missing="START_ENTRY_NOT_FOUND")
