@@ -13,11 +13,17 @@ from typing import Protocol
 
 
 class Turn(Protocol):
-    """What a server lends a thread; called only by that thread."""
+    """What a server lends a thread; called only by that thread, ``promise`` aside."""
 
     def release(self) -> None: ...
 
     def acquire(self) -> None: ...
+
+    def promise(self, gate: threading.Lock) -> None:
+        """Open ``gate`` as soon as there is a turn, which is then taken for the thread behind it."""
+
+    def granted(self) -> None:
+        """The thread has come through the gate: the turn that was taken for it is its own."""
 
 
 class _Held(threading.local):
@@ -49,3 +55,38 @@ class blocking:  # noqa: N801 - reads as a statement: ``with blocking():``
         if self._turn is not None:
             self._turn.acquire()
             _held.turn = self._turn
+
+
+class Awaited:
+    """What the thread that makes it waits for and another announces, once.
+
+    An event inside ``blocking`` would wake the thread twice, for the news and for its turn; where many wait for
+    the same thing they would all run for the interpreter lock at once. Here each sleeps until there is a turn
+    for it.
+    """
+
+    __slots__ = ("_gate", "_turn")
+
+    def __init__(self) -> None:
+        self._turn = _held.turn
+        self._gate = threading.Lock()
+        self._gate.acquire()
+
+    def wait(self) -> None:
+        """Step aside until it is announced."""
+        turn = self._turn
+        if turn is None:
+            self._gate.acquire()
+            return
+        _held.turn = None
+        turn.release()
+        self._gate.acquire()
+        turn.granted()
+        _held.turn = turn
+
+    def announce(self) -> None:
+        """Let the thread go on, with its turn."""
+        if self._turn is None:
+            self._gate.release()
+        else:
+            self._turn.promise(self._gate)

@@ -85,7 +85,8 @@ class BunRuntime:
             return runner
         if problem is None:
             raise PylonError("RUNNER_NOT_STARTED", "The function runtime did not start in time.")
-        raise PylonError("FUNCTIONS_NOT_AVAILABLE", f"TypeScript function runtime is not configured: {problem}.")
+        reason = problem.removesuffix(".")
+        raise PylonError("FUNCTIONS_NOT_AVAILABLE", f"TypeScript function runtime is not configured: {reason}.")
 
     def replace(self, runner: Runner) -> None:
         with self._changed:

@@ -49,6 +49,15 @@ class Turnstile:
             self.returning.append(gate)
         gate.acquire()
 
+    def promise(self, gate: threading.Lock) -> None:
+        """Open ``gate`` once a turn was taken for the thread behind it; it queues like any that returns."""
+        with self._lock:
+            if self._free == 0:
+                self.returning.append(gate)
+                return
+            self._free -= 1
+        gate.release()
+
     def release(self) -> None:
         with self._lock:
             if self.returning:
@@ -79,6 +88,9 @@ class HeldTurn:
     def granted(self) -> None:
         """A turn was taken at the turnstile on behalf of the thread."""
         self._token.release()
+
+    def promise(self, gate: threading.Lock) -> None:
+        self._turnstile.promise(gate)
 
     def acquire(self) -> None:
         self._turnstile.acquire()

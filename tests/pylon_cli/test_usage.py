@@ -1,4 +1,4 @@
-"""How the command is called, and what it answers when it is called wrongly: exit codes and both forms of output."""
+"""How the command is called, and what it says when called wrongly: exit codes and both forms of output."""
 
 import subprocess
 import sys

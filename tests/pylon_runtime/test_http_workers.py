@@ -11,6 +11,8 @@ from pylon_runtime.http_limits import ServerLimits
 from pylon_runtime.http_workers import Job, WorkerPool
 from tests.pylon_runtime.server_rig import eventually
 
+ONE_TURN = ServerLimits(active_threads=1, turn_s=10)
+
 
 class Source:
     """Items to be found by polling."""
@@ -30,24 +32,34 @@ class Source:
         return [] if item is None else [item]
 
 
+def make(source: Source, serve: Callable[[int], Job | None], limits: ServerLimits = ONE_TURN) -> WorkerPool[int]:
+    return WorkerPool("pool", limits, source.poll, source.wait, serve, fail)
+
+
+def fail(error: BaseException) -> None:
+    raise AssertionError("a worker ended") from error
+
+
+def end(workers: WorkerPool[int], source: Source) -> None:
+    threads = workers.close()
+    for _ in threads:
+        source.items.put(None)
+    for thread in threads:
+        thread.join(10)
+        assert not thread.is_alive()
+
+
 @contextmanager
 def pool(
     serve: Callable[[int], Job | None], *, turns: int = 1, threads_max: int = 50, rest_s: float = 10.0
 ) -> Iterator[tuple[Source, Callable[[], int]]]:
     """A running pool: where to put items, and how many threads it has."""
     source = Source()
-    failures: list[BaseException] = []
     limits = ServerLimits(active_threads=turns, threads_max=threads_max, thread_rest_s=rest_s)
-    workers = WorkerPool("pool", limits, source.poll, source.wait, serve, failures.append)
+    workers = make(source, serve, limits)
     workers.start()
     yield source, lambda: sum(re.fullmatch(r"pool-\d+", t.name) is not None for t in threading.enumerate())
-    threads = workers.close()
-    for _ in range(turns + 1):
-        source.items.put(None)
-    for thread in threads:
-        thread.join(10)
-        assert not thread.is_alive()
-    assert not failures
+    end(workers, source)
 
 
 def test_everything_found_is_served_once() -> None:
@@ -149,11 +161,28 @@ def test_waiting_threads_come_back_while_there_is_always_something_else_to_do() 
             returned.set()
 
     source = Endless()
-    workers = WorkerPool(
-        "pool", ServerLimits(active_threads=1), source.poll, source.wait, serve, lambda error: None
-    )
+    workers = make(source, serve)
     workers.start()
     assert returned.wait(10)
-    for thread in workers.close():
-        thread.join(10)
-        assert not thread.is_alive()
+    end(workers, source)
+
+
+def test_what_is_never_done_does_not_keep_new_work_from_being_seen() -> None:
+    seen = threading.Event()
+    source = Source()
+
+    def serve(n: int) -> None:
+        if n == 1:
+            seen.set()
+        elif not seen.is_set():
+            workers.submit([n])
+
+    workers = make(source, serve)
+    source.items.put(0)
+    source.items.put(1)
+    workers.start()
+    found = seen.wait(10)
+    seen.set()
+    end(workers, source)
+
+    assert found

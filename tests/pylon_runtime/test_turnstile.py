@@ -5,7 +5,7 @@ from functools import partial
 
 from pylon_core import turns
 from pylon_runtime.threads import spawn
-from pylon_runtime.turnstile import Turnstile
+from pylon_runtime.turnstile import HeldTurn, Turnstile
 from tests.pylon_runtime.server_rig import eventually
 
 
@@ -43,8 +43,9 @@ def test_a_waiting_thread_gives_its_turn_to_another() -> None:
         other_computed.set()
         turnstile.release()
 
-    turnstile.acquire()
-    turns.hold(turnstile)
+    turn = HeldTurn(turnstile)
+    turn.acquire()
+    turns.hold(turn)
     try:
         thread = spawn("other", other)
         with turns.blocking(), turns.blocking():
@@ -88,3 +89,18 @@ def test_a_turn_nobody_returns_for_is_reported_as_spare() -> None:
     turnstile.release()
 
     assert spare == [1]
+
+
+def test_a_turn_taken_away_is_not_given_back_again() -> None:
+    """The overseer and the thread may both release; the turnstile hears of it once."""
+    turnstile = Turnstile(1, nothing)
+    turn = HeldTurn(turnstile)
+    turn.acquire()
+
+    turn.release()
+    turn.release()
+
+    assert not turn.is_held
+    assert turnstile.free == 1
+    turn.acquire()
+    assert turn.is_held

@@ -13,11 +13,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from wsproto.events import Ping, Pong
+
 from tests.pylon_runtime.hub.harness import WireClient
 from tests.strategies.documents import Document, app, entity, field
 from tests.support.servers import ServerProcess
 
 PATIENCE_S = 20.0
+ADMIN_TOKEN = "the-administrator"
 MARK = "PYLON_TEST_MARK"
 """An environment variable by which a server's processes are known, its children's included."""
 
@@ -111,24 +114,37 @@ def replace_file(path: Path, text: str) -> None:
     fresh.replace(path)
 
 
+class LiveSocket(WireClient):
+    def is_open(self) -> bool:
+        """Whether somebody serves it: it answers a ping."""
+        self.send(Ping(payload=b"there?"))
+        return any(isinstance(event, Pong) for event in self._events)
+
+
 class Server(ServerProcess):
     """A server process that knows its descendants."""
 
     def __init__(self, folder: Path, *, env: Mapping[str, str] | None = None, port: int | None = None) -> None:
         self.mark = uuid.uuid4().hex
+        self._sockets: list[LiveSocket] = []
         super().__init__(folder, env={MARK: self.mark, **(env or {})}, port=port)
 
     def processes(self) -> list[int]:
         """Every live process that was started from the server, the server included."""
-        wanted = f"{MARK}={self.mark}".encode()
-        return [pid for pid in all_pids() if wanted in environment_of(pid)]
+        return marked(self.mark)
 
     def children(self) -> list[int]:
         return [pid for pid in self.processes() if pid != self.pid]
 
-    def socket(self, token: str | None, **options: Any) -> WireClient:
-        """An open sync socket; the token goes as a subprotocol."""
-        return WireClient(self.port, token, **options)
+    def socket(self, token: str | None, **options: Any) -> LiveSocket:
+        """A sync socket, dropped when the test is over; the token goes as a subprotocol."""
+        client = LiveSocket(self.port, token, **options)
+        self._sockets.append(client)
+        return client
+
+    def drop_sockets(self) -> None:
+        for client in self._sockets:
+            client.drop()
 
     def log_text(self) -> str:
         return self.log.read_text()
@@ -140,6 +156,22 @@ class Server(ServerProcess):
         status, answer = self.request("POST", f"/api/fn/{name}", {} if args is None else args, token=token)
         assert status == 200, answer
         return answer
+
+    @contextmanager
+    def unchanged(self, token: str) -> Iterator[None]:
+        """Asserts that the body wrote nothing that the token's holder could see."""
+        before = self._newest_seq(token)
+        yield
+        assert self._newest_seq(token) == before
+
+    def _newest_seq(self, token: str) -> int:
+        status, answer = self.request("GET", "/api/sync/pull?since=0", token=token)
+        while status == 200 and answer["has_more"]:
+            status, answer = self.request(
+                "GET", f"/api/sync/pull?since={answer['cursor']['last_seq']}", token=token
+            )
+        assert status == 200, answer
+        return int(answer["cursor"]["last_seq"])
 
     def await_functions(self, name: str = "ping") -> None:
         until(lambda: self.request("POST", f"/api/fn/{name}", {})[0] == 200, f"the function {name}")
@@ -153,6 +185,7 @@ def serving(folder: Path, *, env: Mapping[str, str] | None = None, command: str 
     try:
         yield server
     finally:
+        server.drop_sockets()
         server.stop()
     until(lambda: not server.processes(), "the end of its processes")
 
@@ -164,13 +197,15 @@ def until(holds: Callable[[], bool], what: str) -> None:
         time.sleep(0.005)
 
 
-def all_pids() -> list[int]:
-    return [int(name) for name in os.listdir("/proc") if name.isdigit()]
+def marked(mark: str) -> list[int]:
+    """The live processes with this mark in their environment."""
+    wanted = f"{MARK}={mark}".encode()
+    return [int(name) for name in os.listdir("/proc") if name.isdigit() and wanted in _environment_of(name)]
 
 
-def environment_of(pid: int) -> bytes:
+def _environment_of(pid: str) -> bytes:
     """Empty for a process that has ended."""
     try:
-        return Path(f"/proc/{pid}/environ").read_bytes()
+        return Path("/proc", pid, "environ").read_bytes()
     except OSError:
         return b""

@@ -21,7 +21,7 @@ import apsw
 import structlog
 
 from pylon_core.clock import Clock
-from pylon_core.turns import blocking
+from pylon_core.turns import Awaited, blocking
 from pylon_http import ChangeEvent, DataError
 from pylon_storage.faults import FaultPoints
 from pylon_storage.sqlite import changelog
@@ -54,15 +54,14 @@ class WriteGroup:
 
 
 class _Job:
-    __slots__ = ("arrived", "error", "leads", "result", "work")
+    __slots__ = ("answer", "error", "leads", "result", "work")
 
     def __init__(self, work: Callable[[WriteGroup], Any]) -> None:
         self.work = work
         self.result: Any = None
         self.error: BaseException | None = None
         self.leads = False
-        self.arrived = threading.Lock()
-        self.arrived.acquire()
+        self.answer = Awaited()
 
 
 class GroupCommitter:
@@ -116,11 +115,10 @@ class GroupCommitter:
             self._queue.append(job)
             leads, self._led = not self._led, True
         if not leads:
-            with blocking():
-                job.arrived.acquire()
+            job.answer.wait()
             leads = job.leads
         if leads:
-            self._lead()
+            self._lead(job)
         if job.error is not None:
             raise job.error
         result: T = job.result
@@ -136,7 +134,7 @@ class GroupCommitter:
             self._connection.close()
             self._connection = None
 
-    def _lead(self) -> None:
+    def _lead(self, own: _Job) -> None:
         """Run one group, answer its members, give the lead away; whatever happens, nobody is left waiting."""
         jobs: list[_Job] = []
         try:
@@ -145,7 +143,8 @@ class GroupCommitter:
         finally:
             self._writing_thread = None
             for job in jobs:
-                job.arrived.release()
+                if job is not own:
+                    job.answer.announce()
             self._checkpoint_when_due()
             self._hand_over()
 
@@ -157,7 +156,7 @@ class GroupCommitter:
                 self._idle.notify_all()
         if successor is not None:
             successor.leads = True
-            successor.arrived.release()
+            successor.answer.announce()
 
     def _run_group(self, jobs: list[_Job]) -> None:
         """Fill ``jobs`` from the queue, doing each one's work, commit them together, publish the events."""
