@@ -13,8 +13,6 @@ _THIS_MACHINE = frozenset({"127.0.0.1", "0.0.0.0", "::", "::1"})
 
 
 def show_banner(output: Output, app: Application, folder: AppFolder) -> None:
-    if output.as_json:
-        return
     facts = Table.grid(padding=(0, 2))
     facts.add_column(style="dim", justify="right")
     facts.add_column()
@@ -22,7 +20,7 @@ def show_banner(output: Output, app: Application, folder: AppFolder) -> None:
         facts.add_row(label, value)
     manifest = app.loaded.manifest
     title = Text.assemble((manifest.name, "bold"), " ", (manifest.version, "dim"))
-    output.screen.print(Panel(facts, title=title, title_align="left", border_style="cyan", expand=False))
+    output.show(Panel(facts, title=title, title_align="left", border_style="cyan", expand=False))
 
 
 def summary(manifest: AppManifest) -> str:

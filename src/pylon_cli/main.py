@@ -1,6 +1,5 @@
 """The command group and the one place that turns outcomes into exit codes (contract 16 §1.1)."""
 
-import os
 import sys
 from collections.abc import Sequence
 
@@ -30,18 +29,12 @@ cli.add_command(start)
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code; ``--json`` may stand anywhere in it."""
-    try:
-        return _run(list(sys.argv[1:] if arguments is None else arguments))
-    except BrokenPipeError:
-        return _nobody_reads()
-
-
-def _run(words: list[str]) -> int:
+    words = list(sys.argv[1:] if arguments is None else arguments)
     output = Output.for_arguments(words)
     try:
         result = cli.main(output.without_json_flag(words), prog_name="pylon", standalone_mode=False, obj=output)
     except NoArgsIsHelpError as usage:
-        click.echo(usage.format_message())
+        output.show(usage.format_message())
         return ExitCode.OK
     except click.UsageError as error:
         command = error.ctx.command_path if error.ctx else "pylon"
@@ -53,9 +46,3 @@ def _run(words: list[str]) -> int:
         output.error(error)
         return ExitCode.ERROR
     return result if isinstance(result, int) else ExitCode.OK
-
-
-def _nobody_reads() -> ExitCode:
-    """Whoever read our output has gone; what Python still wants to flush as it ends must not fail again."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    return ExitCode.ERROR

@@ -1,14 +1,17 @@
 """What the command says: colour and tables where a person looks, one JSON value a line where a program does.
 
 Results, warnings and all JSON go to standard output; errors in words to standard error (contract 16 §1.3).
+Output that nobody can read any more (a closed pipe, a full disk) is dropped: it is no reason to stop serving.
 """
 
+import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import IO, Any
 
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.text import Text
 
 from pylon_core import jsontext
@@ -30,7 +33,7 @@ class Output:
 
     @classmethod
     def for_arguments(cls, words: Sequence[str]) -> "Output":
-        return cls(JSON_FLAG in words, Console(highlight=False), Console(stderr=True, highlight=False))
+        return cls(JSON_FLAG in words, _Screen(highlight=False), _Screen(stderr=True, highlight=False))
 
     @staticmethod
     def without_json_flag(words: Sequence[str]) -> list[str]:
@@ -41,10 +44,10 @@ class Output:
         if self.as_json:
             _write_json(members)
 
-    def line(self, text: str) -> None:
-        """One line for a person."""
+    def show(self, what: RenderableType) -> None:
+        """Something for a person only."""
         if not self.as_json:
-            self.screen.print(text, markup=False, soft_wrap=True)
+            _print(self.screen, what)
 
     def error(self, error: PylonError) -> None:
         self.diagnostics(diagnostics_of(error))
@@ -56,7 +59,7 @@ class Output:
             return
         for diagnostic in found:
             console = self.problems if diagnostic.severity is Severity.ERROR else self.screen
-            console.print(_in_words(diagnostic), soft_wrap=True)
+            _print(console, _in_words(diagnostic))
 
 
 def diagnostics_of(error: PylonError) -> Sequence[Diagnostic]:
@@ -69,9 +72,31 @@ def problem(code: str, message: str, hint: str | None = None) -> Diagnostic:
     return Diagnostic(severity=Severity.ERROR, code=code, message=message, hint=hint)
 
 
+class _Screen(Console):
+    def on_broken_pipe(self) -> None:
+        """Where rich would end the process."""
+        raise BrokenPipeError
+
+
+def _print(console: Console, what: RenderableType) -> None:
+    with _dropped_if_unreadable(console.file):
+        console.print(what, markup=False, soft_wrap=True)
+
+
 def _write_json(value: object) -> None:
-    sys.stdout.write(jsontext.encode(value).decode() + "\n")
-    sys.stdout.flush()
+    if sys.stdout is not None:  # closed before we started
+        with _dropped_if_unreadable(sys.stdout):
+            sys.stdout.write(jsontext.encode(value).decode() + "\n")
+            sys.stdout.flush()
+
+
+@contextmanager
+def _dropped_if_unreadable(stream: IO[str]) -> Iterator[None]:
+    """After a failure the stream leads nowhere, so that what it still holds cannot fail as Python ends."""
+    try:
+        yield
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def _in_words(found: Diagnostic) -> Text:

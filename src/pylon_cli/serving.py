@@ -5,9 +5,11 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from queue import Empty, SimpleQueue
 from types import FrameType
+from typing import TypeVar
 
 import click
 
@@ -16,28 +18,7 @@ from pylon_core.manifest import MANIFEST_FILE
 from pylon_runtime.app_folder import AppFolder
 from pylon_runtime.config import PORT
 
-_SIGNALS = (signal.SIGTERM, signal.SIGINT)
-
-
-@contextmanager
-def stop_signals(stop: Callable[[], None]) -> Iterator[None]:
-    """The first SIGTERM or SIGINT calls ``stop``; the next, of either kind, ends the process at once.
-
-    ``stop`` runs between two steps of the main thread, so it may only do what is safe anywhere.
-    """
-
-    def ask(_number: int, _frame: FrameType | None) -> None:
-        for number in _SIGNALS:
-            signal.signal(number, signal.SIG_DFL)
-        stop()
-
-    previous = {number: signal.signal(number, ask) for number in _SIGNALS}
-    try:
-        yield
-    finally:
-        for number, handler in previous.items():
-            signal.signal(number, handler)
-
+T = TypeVar("T")
 
 THREAD_STACK_BYTES = 512 * 1024
 """Of each thread, most of which carry one WebSocket and wait; only what is touched takes memory."""
@@ -45,6 +26,45 @@ THREAD_STACK_BYTES = 512 * 1024
 SWITCH_INTERVAL_S = 0.0005
 """How long a thread may keep the interpreter lock from another that wants it. Python's own 5 ms is what a request
 would wait for each time the live updates are being sent."""
+
+_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+
+
+@contextmanager
+def stop_signals(stop: Callable[[], None]) -> Iterator[None]:
+    """The first SIGTERM, SIGINT or SIGHUP calls ``stop``; the next, of any kind, ends the process at once.
+
+    One that the process was started to ignore (``nohup``) stays ignored. ``stop``
+    runs between two steps of the main thread, so it may only do what is safe anywhere.
+    """
+
+    heeded = [number for number in _SIGNALS if signal.getsignal(number) is not signal.SIG_IGN]
+
+    def ask(_number: int, _frame: FrameType | None) -> None:
+        for number in heeded:
+            signal.signal(number, signal.SIG_DFL)
+        stop()
+
+    previous = {number: signal.signal(number, ask) for number in heeded}
+    try:
+        yield
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler)
+
+
+SIGNAL_LATENCY_S = 0.5
+
+
+def await_next(queue: SimpleQueue[T]) -> T:
+    """The next thing in the queue. Only for the main thread, which runs the signal handlers.
+
+    The kernel may deliver a signal to any thread, and one that is waiting here would then not notice: so it looks
+    up now and then.
+    """
+    while True:
+        with suppress(Empty):
+            return queue.get(timeout=SIGNAL_LATENCY_S)
 
 
 def tune_process() -> None:

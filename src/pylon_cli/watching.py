@@ -68,8 +68,12 @@ class Watcher:
 
     def _follow_functions(self) -> None:
         for _ in self._looks(self._functions, recursive=True):
-            seen, self._functions_seen = self._functions_seen, _state_of_tree(self._functions)
-            if self._functions_seen != seen:
+            try:
+                found = _state_of_tree(self._functions)
+            except OSError:  # out of descriptors, perhaps: no reason to think that the files went
+                continue
+            seen, self._functions_seen = self._functions_seen, found
+            if found != seen:
                 self._functions_changed()
 
     def _looks(self, folder: Path, *, recursive: bool) -> Iterator[None]:
@@ -118,9 +122,15 @@ def _state_of_file(path: Path) -> State:
 
 
 def _state_of_tree(folder: Path) -> State:
+    """Raises ``OSError`` when a folder that is there cannot be read."""
     files: set[tuple[str, int, int, int]] = set()
-    for directory, folders, names in os.walk(folder):
+    for directory, folders, names in os.walk(folder, onerror=_raise_unless_gone):
         folders[:] = [name for name in folders if name != "node_modules"]
         for name in names:
             files |= _state_of_file(Path(directory, name))
     return frozenset(files)
+
+
+def _raise_unless_gone(error: OSError) -> None:
+    if not isinstance(error, FileNotFoundError):
+        raise error

@@ -1,5 +1,6 @@
 """Where log events go: standard error, one JSON object a line, or coloured text where a person looks."""
 
+import io
 import logging
 import sys
 from contextlib import suppress
@@ -10,7 +11,8 @@ import structlog
 
 def configure_logs(*, as_json: bool) -> None:
     """For the process that owns the terminal (the command line); a host that embeds pylon has its own."""
-    for_person = sys.stderr.isatty() and not as_json
+    stream = sys.stderr or io.StringIO()  # closed before we started
+    for_person = stream.isatty() and not as_json
     renderer: structlog.typing.Processor = (
         structlog.dev.ConsoleRenderer() if for_person else structlog.processors.JSONRenderer()
     )
@@ -22,7 +24,7 @@ def configure_logs(*, as_json: bool) -> None:
             renderer,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
-        logger_factory=lambda *_names: EventLines(sys.stderr),
+        logger_factory=lambda *_names: EventLines(stream),
         cache_logger_on_first_use=True,
     )
 

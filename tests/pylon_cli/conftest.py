@@ -1,5 +1,7 @@
 import json
 import os
+import sys
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -28,7 +30,11 @@ Run = Callable[..., Outcome]
 
 @pytest.fixture
 def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Iterator[Run]:
-    """Run the command line in this process, with nothing of pylon's in the environment but what is given."""
+    """Run the command line in this process, with nothing of pylon's in the environment but what is given.
+
+    What a command sets for the whole process is put back at the end.
+    """
+    interval, stack = sys.getswitchinterval(), threading.stack_size()
     for name in os.environ:
         if name.startswith("PYLON_") or name in ("DATABASE_URL", "NO_COLOR", "FORCE_COLOR"):
             monkeypatch.delenv(name)
@@ -42,6 +48,8 @@ def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> 
 
     yield run
     structlog.reset_defaults()
+    sys.setswitchinterval(interval)
+    threading.stack_size(stack)
 
 
 @pytest.fixture

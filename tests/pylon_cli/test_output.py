@@ -38,7 +38,7 @@ def test_a_program_reads_one_array_of_all(capsys: pytest.CaptureFixture[str]) ->
 def test_lines_are_for_people_and_events_for_programs(capsys: pytest.CaptureFixture[str]) -> None:
     for words in ([], ["--json"]):
         output = Output.for_arguments(words)
-        output.line("it runs [on]")
+        output.show("it runs [on]")
         output.event({"code": "OK"})
 
     assert capsys.readouterr().out == 'it runs [on]\n{"code":"OK"}\n'

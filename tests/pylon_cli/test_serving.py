@@ -26,15 +26,30 @@ def test_the_port_on_the_command_line_wins(monkeypatch: pytest.MonkeyPatch) -> N
     assert environment(None)["PYLON_PORT"] == "5000"
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_the_first_signal_asks_and_makes_the_next_of_either_kind_deadly(number: signal.Signals) -> None:
+KINDS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+
+
+@pytest.mark.parametrize("number", KINDS, ids=lambda number: number.name)
+def test_the_first_signal_asks_and_makes_the_next_of_any_kind_deadly(number: signal.Signals) -> None:
     asked: list[bool] = []
-    before = [signal.getsignal(each) for each in (signal.SIGTERM, signal.SIGINT)]
+    before = [signal.getsignal(each) for each in KINDS]
 
     with stop_signals(lambda: asked.append(True)):
         os.kill(os.getpid(), number)
-        after_one = [signal.getsignal(each) for each in (signal.SIGTERM, signal.SIGINT)]
+        after_one = [signal.getsignal(each) for each in KINDS]
 
     assert asked == [True]
-    assert after_one == [signal.SIG_DFL, signal.SIG_DFL]
-    assert [signal.getsignal(each) for each in (signal.SIGTERM, signal.SIGINT)] == before
+    assert after_one == [signal.SIG_DFL] * 3
+    assert [signal.getsignal(each) for each in KINDS] == before
+
+
+def test_a_signal_that_is_ignored_stays_ignored() -> None:
+    """As ``nohup`` asks for SIGHUP."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with stop_signals(lambda: None):
+            os.kill(os.getpid(), signal.SIGHUP)
+            os.kill(os.getpid(), signal.SIGTERM)
+            assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGHUP, before)

@@ -27,7 +27,9 @@ from tests.server.rig import (
 )
 
 GOING_AWAY = 1001
-SIGNALS = pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=lambda number: number.name)
+SIGNALS = pytest.mark.parametrize(
+    "number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP], ids=lambda number: number.name
+)
 
 
 class GatedCall:

@@ -15,7 +15,7 @@ import click
 
 from pylon_cli.banner import show_banner, summary
 from pylon_cli.output import Output, diagnostics_of
-from pylon_cli.serving import app_folder, environment, stop_signals, tune_process
+from pylon_cli.serving import app_folder, await_next, environment, stop_signals, tune_process
 from pylon_cli.watching import Watcher
 from pylon_core.clock import SystemClock
 from pylon_core.errors import PylonError
@@ -79,7 +79,7 @@ class _DevSession:
                 watcher.stop()
 
     def _follow(self) -> None:
-        while (step := self._steps.get()) is not None:
+        while (step := await_next(self._steps)) is not None:
             try:
                 step()
             except PylonError as error:
@@ -155,7 +155,7 @@ class _DevSession:
     def _announce(self, loaded: LoadedManifest) -> None:
         self._rebuild += 1
         if self._rebuild > 1:
-            self._output.line(f"Rebuild {self._rebuild}: {summary(loaded.manifest)}")
+            self._output.show(f"Rebuild {self._rebuild}: {summary(loaded.manifest)}")
         self._output.event(
             {
                 "code": "DEV_OK",
@@ -180,5 +180,5 @@ class _DevSession:
                 }
             )
         else:
-            self._output.line(f"Rebuild {self._rebuild} failed; what ran before goes on:")
+            self._output.show(f"Rebuild {self._rebuild} failed; what ran before goes on:")
             self._output.diagnostics(diagnostics)

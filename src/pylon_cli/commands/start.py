@@ -8,7 +8,7 @@ import click
 
 from pylon_cli.banner import show_banner
 from pylon_cli.output import Output
-from pylon_cli.serving import app_folder, environment, stop_signals, tune_process
+from pylon_cli.serving import app_folder, await_next, environment, stop_signals, tune_process
 from pylon_core.clock import SystemClock
 from pylon_core.exit_codes import ExitCode
 from pylon_runtime.app_folder import AppFolder, load_manifest
@@ -34,7 +34,7 @@ def start(output: Output, app: Path, port: int | None) -> int:
         try:
             running.start()
             _announce(output, running, folder)
-            stop.get()
+            await_next(stop)
         finally:
             running.stop()
     return ExitCode.OK
