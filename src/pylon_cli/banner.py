@@ -45,19 +45,13 @@ def address(host: str, port: int) -> str:
 def _facts(app: Application, folder: AppFolder) -> list[tuple[str, Text | str]]:
     url = address(app.config.host, app.server.port)
     entities = [entity.name for entity in app.loaded.manifest.entities]
-    facts: list[tuple[str, Text | str]] = [
+    return [
         ("Open", Text(url, style="bold cyan underline")),
         ("API", f"{url}/api/entities/{entities[0]}"),
         ("Live", f"{url.replace('http', 'ws', 1)}/api/sync/ws"),
         ("Entities", ", ".join(entities)),
         ("Database", _short(app, folder)),
     ]
-    uncovered = app.loaded.policies.uncovered_entities
-    if uncovered:
-        meaning = "open to everyone" if app.config.default_policy_allows else "closed to all but the administrator"
-        names = ", ".join(sorted(uncovered))
-        facts.append(("No policy", Text(f"{names}: {meaning}", style="yellow")))
-    return facts
 
 
 def _short(app: Application, folder: AppFolder) -> str:

@@ -10,13 +10,15 @@ from pylon_http.datastore import (
     DataStore,
     Filter,
     LogPage,
+    Outcome,
     Reader,
     Row,
     TxStore,
 )
-from pylon_http.messages import Headers, HttpMethod, Request, Response
+from pylon_http.messages import Answer, Headers, HttpMethod, PendingResponse, Request, Response
 
 __all__ = [
+    "Answer",
     "ChangeEvent",
     "ChangeKind",
     "Condition",
@@ -26,6 +28,8 @@ __all__ = [
     "Headers",
     "HttpMethod",
     "LogPage",
+    "Outcome",
+    "PendingResponse",
     "Reader",
     "Request",
     "Response",

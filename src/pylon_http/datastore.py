@@ -8,7 +8,7 @@ suite in ``tests/conformance``.
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from typing import Any, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar, cast
 
 import msgspec
 
@@ -23,6 +23,22 @@ T = TypeVar("T")
 
 class DataError(PylonError):
     """The store refused or could not do it; ``code`` is one of contract 12 §6."""
+
+
+class Outcome(Generic[T]):
+    """What became of submitted work: a value or an error, for whoever asks."""
+
+    __slots__ = ("_error", "_value")
+
+    def __init__(self, value: T | None, error: BaseException | None) -> None:
+        self._value = value
+        self._error = error
+
+    def get(self) -> T:
+        """The work's result, or its error raised."""
+        if self._error is not None:
+            raise self._error
+        return cast(T, self._value)
 
 
 class Condition(msgspec.Struct, frozen=True):
@@ -128,6 +144,22 @@ class DataStore(Protocol):
         another thread, may not call ``transact`` (NESTED_TRANSACTION) and must bound its own waits. COMMIT_FAILED
         means the outcome is unknown: the caller must ask by op id before trying again.
         """
+
+    def submit(self, work: Callable[[TxStore], T], done: Callable[[Outcome[T]], None]) -> None:
+        """As ``transact``, without waiting: ``done`` is told the outcome, once, on whatever thread commits.
+
+        Nothing need happen before somebody calls ``flush`` or ``transact``. ``done`` must not block or raise.
+        Raises NOT_AVAILABLE when the store is closed.
+        """
+
+    def flush(self) -> bool:
+        """Commit what was submitted, if nobody does already; whether there was something to do.
+
+        For threads that have nothing better to do: the later they call, the more goes into one commit.
+        """
+
+    def on_left_over(self, notify: Callable[[], None]) -> None:
+        """Call ``notify`` whenever submitted work is left behind with nobody to commit it, so that one flushes."""
 
     def changes(self, since: int, limit: int) -> LogPage:
         """Log entries with ``seq > since``, ascending, at most ``limit``, as of the newest commit."""

@@ -1,13 +1,17 @@
 """A request and a response as values, the same for the native server, a WSGI host and a test."""
 
 import enum
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
 
 import msgspec
 
 from pylon_core import jsontext
 from pylon_core.errors import PylonError
+from pylon_http.datastore import DataStore, TxStore
+
+T = TypeVar("T")
 
 
 class HttpMethod(enum.StrEnum):
@@ -56,3 +60,23 @@ class Response(msgspec.Struct, frozen=True):
             inner.update(error.details)
         body = {"error": inner, "code": error.code, "message": error.message}
         return cls(error.status, jsontext.encode(body))
+
+
+@dataclass(frozen=True)
+class PendingResponse(Generic[T]):
+    """An answer that depends on a transaction: the work to be done in it, and how its result is told.
+
+    Whoever has a thread to spare calls ``wait``; a server with better things to do submits the work and renders
+    the outcome when it comes.
+    """
+
+    store: DataStore
+    work: Callable[[TxStore], T]
+    render: Callable[[T], Response]
+
+    def wait(self) -> Response:
+        """The answer, once the transaction is durable. Raises what refuses the work."""
+        return self.render(self.store.transact(self.work))
+
+
+Answer = Response | PendingResponse[Any]

@@ -4,7 +4,7 @@ Never names a driver, a thread or a socket.
 """
 
 from pylon_router.context import Call, Caller, CallLimiter, FunctionHost, RouterContext
-from pylon_router.route import ROUTES, route
+from pylon_router.route import ROUTES, dispatch, route
 from pylon_router.table import Route, RouteTable
 
 __all__ = [
@@ -16,5 +16,6 @@ __all__ = [
     "Route",
     "RouteTable",
     "RouterContext",
+    "dispatch",
     "route",
 ]

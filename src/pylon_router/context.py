@@ -16,7 +16,7 @@ from pylon_auth import AuthContext, CookieConfig, SessionStore
 from pylon_core.errors import PylonError
 from pylon_core.manifest import AppManifest, EntityDef
 from pylon_functions import FunctionDefinition
-from pylon_http import DataStore, Response
+from pylon_http import Answer, DataStore
 from pylon_policy import PolicyEngine
 from pylon_sync.projection import RowProjection, SecretFields, secret_fields
 
@@ -86,7 +86,7 @@ class Call(msgspec.Struct, frozen=True):
     body: bytes
 
 
-Handler = Callable[[RouterContext, Call], Response]
+Handler = Callable[[RouterContext, Call], Answer]
 
 
 def require_admin(call: Call) -> None:

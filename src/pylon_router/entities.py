@@ -8,7 +8,7 @@ from typing import Any
 
 from pylon_core import jsontext
 from pylon_core.errors import PylonError
-from pylon_http import Filter, Response
+from pylon_http import Answer, Filter, PendingResponse, Response, Row
 from pylon_policy import denial
 from pylon_router.context import Call, RouterContext
 from pylon_router.params import parse_cursor_page, parse_window
@@ -63,30 +63,37 @@ def get_row(ctx: RouterContext, call: Call) -> Response:
     return Response.json(ctx.project(entity, row))
 
 
-def create_row(ctx: RouterContext, call: Call) -> Response:
+def create_row(ctx: RouterContext, call: Call) -> Answer:
     (entity,) = call.args
     auth = call.caller.auth
     data = _payload(call.body)
     writes = WritePipeline(ctx, auth)
-    row = ctx.store.transact(lambda tx: writes.insert(tx, entity, data))
-    return Response.json(answer_to_writer(ctx, auth, entity, row), status=201)
+
+    def created(row: Row) -> Response:
+        return Response.json(answer_to_writer(ctx, auth, entity, row), status=201)
+
+    return PendingResponse(ctx.store, lambda tx: writes.insert(tx, entity, data), created)
 
 
-def update_row(ctx: RouterContext, call: Call) -> Response:
+def update_row(ctx: RouterContext, call: Call) -> Answer:
     """The row wins when the entity has an ``updated`` field of its own."""
     entity, row_id = call.args
     auth = call.caller.auth
     patch = _payload(call.body)
     writes = WritePipeline(ctx, auth)
-    row = ctx.store.transact(lambda tx: writes.update(tx, entity, row_id, patch))
-    return Response.json({"updated": True, **answer_to_writer(ctx, auth, entity, row)})
+
+    def updated(row: Row) -> Response:
+        return Response.json({"updated": True, **answer_to_writer(ctx, auth, entity, row)})
+
+    return PendingResponse(ctx.store, lambda tx: writes.update(tx, entity, row_id, patch), updated)
 
 
-def delete_row(ctx: RouterContext, call: Call) -> Response:
+def delete_row(ctx: RouterContext, call: Call) -> Answer:
     entity, row_id = call.args
     writes = WritePipeline(ctx, call.caller.auth)
-    ctx.store.transact(lambda tx: writes.delete(tx, entity, row_id))
-    return Response.json({"deleted": True})
+    return PendingResponse(
+        ctx.store, lambda tx: writes.delete(tx, entity, row_id), lambda _: Response.json({"deleted": True})
+    )
 
 
 def _payload(body: bytes) -> dict[str, Any]:

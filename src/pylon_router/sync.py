@@ -7,13 +7,13 @@ every change through the write pipeline, all in one transaction.
 from typing import Any
 
 from pylon_core.errors import PylonError
-from pylon_http import ChangeEvent, Response
+from pylon_http import Answer, ChangeEvent, PendingResponse, Response
 from pylon_router.context import Call, RouterContext
 from pylon_router.params import parse_query, whole_number
 from pylon_router.table import Route
 from pylon_router.writes import WritePipeline
 from pylon_sync.pull import pull
-from pylon_sync.push import operation_scope, parse_push, push
+from pylon_sync.push import PushOutcome, operation_scope, parse_push, push
 from pylon_sync.wire import WireEvent, shown_event
 
 
@@ -31,7 +31,7 @@ def get_pull(ctx: RouterContext, call: Call) -> Response:
     return Response.json(body)
 
 
-def post_push(ctx: RouterContext, call: Call) -> Response:
+def post_push(ctx: RouterContext, call: Call) -> Answer:
     auth = call.caller.auth
     if auth.user_id is None:
         raise PylonError(
@@ -42,15 +42,18 @@ def post_push(ctx: RouterContext, call: Call) -> Response:
     request = parse_push(call.body)
     scope = operation_scope(auth.user_id, request.client_id)
     writes = WritePipeline(ctx, auth)
-    outcome = ctx.store.transact(lambda tx: push(tx, request, scope, writes))
-    body: dict[str, Any] = {
-        "applied": outcome.applied,
-        "deduped": outcome.deduped,
-        "errors": outcome.errors,
-        "results": outcome.results,
-        "cursor": {"last_seq": ctx.store.head()},
-    }
-    return Response.json(body)
+
+    def pushed(outcome: PushOutcome) -> Response:
+        body: dict[str, Any] = {
+            "applied": outcome.applied,
+            "deduped": outcome.deduped,
+            "errors": outcome.errors,
+            "results": outcome.results,
+            "cursor": {"last_seq": ctx.store.head()},
+        }
+        return Response.json(body)
+
+    return PendingResponse(ctx.store, lambda tx: push(tx, request, scope, writes), pushed)
 
 
 ROUTES = (

@@ -3,6 +3,7 @@
 A relative path in the configuration is relative to the folder, wherever the command was started.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from pylon_core.diagnostics import Diagnostic, Severity, Span, has_errors
 from pylon_core.manifest import MANIFEST_FILE, AppManifest, ManifestError, parse_manifest
 from pylon_core.manifest_checks import check_manifest
 from pylon_policy import PolicyEngine
-from pylon_runtime.config import ServerConfig
+from pylon_runtime.config import DEFAULT_POLICY, ServerConfig
 
 
 @dataclass(frozen=True)
@@ -52,10 +53,24 @@ def load_manifest(folder: AppFolder, config: ServerConfig) -> LoadedManifest:
     if has_errors(findings):
         raise ManifestError(findings)
     policies = PolicyEngine(manifest, default_allow=config.default_policy_allows)
-    findings = [*findings, *policies.diagnostics]
+    findings = [*findings, *policies.diagnostics, *_uncovered(policies, config)]
     if has_errors(findings):
         raise ManifestError(findings)
     return LoadedManifest(manifest, policies, tuple(findings))
+
+
+def _uncovered(policies: PolicyEngine, config: ServerConfig) -> Iterator[Diagnostic]:
+    """What an entity without a policy means is never decided silently."""
+    if policies.uncovered_entities:
+        names = ", ".join(policies.uncovered_entities)
+        meaning = "open to everyone" if config.default_policy_allows else "closed to all but the administrator"
+        yield Diagnostic(
+            severity=Severity.WARNING,
+            code="ENTITY_WITHOUT_POLICY",
+            message=f"No policy covers {names}: {meaning}.",
+            hint=f"Write a policy; {DEFAULT_POLICY.name} decides for entities without one.",
+            span=Span(file=MANIFEST_FILE),
+        )
 
 
 def _unreadable(error: OSError) -> Diagnostic:

@@ -7,9 +7,10 @@ two applications in one process do not know each other.
 """
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 
 import structlog
 
@@ -17,7 +18,7 @@ from pylon_auth import CredentialResolver, SessionStore
 from pylon_core.clock import Clock
 from pylon_core.errors import PylonError
 from pylon_functions import FunctionHost
-from pylon_router import RouterContext, route
+from pylon_router import RouterContext, dispatch
 from pylon_runtime.app_folder import AppFolder, LoadedManifest
 from pylon_runtime.bun import BunRuntime
 from pylon_runtime.bun_launch import BunOptions
@@ -72,6 +73,7 @@ class Application:
         """Stop within ``config.drain_s``; what did not end is logged by its part."""
         now = self.clock.monotonic()
         deadline = now + self.config.drain_s
+        log.info("server_stopping", port=self.server.port, drain_s=self.config.drain_s)
         with ExitStack() as last_things:
             last_things.callback(self.store.close)
             last_things.callback(self.functions.stop, deadline)
@@ -79,6 +81,7 @@ class Application:
             last_things.callback(self.hub.stop, deadline)
             # A request that does not end must not cost the sockets their close frame.
             self.server.stop(now + self.config.drain_s * REQUESTS_SHARE)
+        log.info("server_stopped", seconds=round(self.clock.monotonic() - now, 3))
 
 
 def build(
@@ -121,7 +124,7 @@ def build(
                 random_bytes=secrets.token_bytes,
                 version=VERSION,
             ),
-            route,
+            dispatch,
             context,
         )
         limits = HubLimits(message_bytes_max=config.ws_frame_bytes_max)
@@ -129,16 +132,19 @@ def build(
         store.subscribe(hub.publish)
         sessions.subscribe(lambda session_id: hub.close_session(session_id, POLICY_VIOLATION))
         wsgi = WsgiApp(gateway)
-        server = _listen(
-            config,
-            gateway,
+        endpoint = partial(
+            WebSocketEndpoint,
             hub,
-            limits,
             SocketAuthenticator(credentials, context.cookie.name, config.sockets),
-            wsgi,
+            partial(client_ip, trusted_hops=config.trust_proxy_hops),
+            limits,
             clock,
-            undo,
         )
+        server = _listen(config, gateway, endpoint, store, wsgi, clock)
+        undo.callback(server.stop, clock.monotonic())
+        if config.extra_ports:
+            _listen_on_extra_port(server, config.host, gateway, endpoint(None))
+        store.on_left_over(server.nudge)
         undo.pop_all()
     housekeeper = Housekeeper(sessions.sweep, clock)
     return Application(config, loaded, store, runtime, hub, gateway, server, housekeeper, wsgi, clock)
@@ -170,37 +176,27 @@ def _open_store(
 def _listen(
     config: ServerConfig,
     gateway: Gateway,
-    hub: Hub,
-    limits: HubLimits,
-    authenticate: SocketAuthenticator,
+    endpoint: Callable[[frozenset[str] | None], WebSocketEndpoint],
+    store: SqliteStore,
     wsgi: WsgiApp,
     clock: Clock,
-    undo: ExitStack,
 ) -> PylonServer:
-    def endpoint(paths: frozenset[str] | None) -> WebSocketEndpoint:
-        return WebSocketEndpoint(
-            hub, authenticate, lambda request: client_ip(request, config.trust_proxy_hops), limits, clock, paths
-        )
-
-    server = PylonServer(
+    return PylonServer(
         config.host,
         config.port,
-        gateway.handle,
+        gateway.begin,
         endpoint(SYNC_PATHS),
         ServerLimits(active_threads=config.active_threads),
         wsgi_app=wsgi,
         clock=clock,
         headers=gateway.common_headers,
+        idle=store.flush,
     )
-    undo.callback(server.stop, clock.monotonic())
-    if config.extra_ports:
-        _listen_on_extra_port(server, config.host, gateway, endpoint(None))
-    return server
 
 
 def _listen_on_extra_port(server: PylonServer, host: str, gateway: Gateway, endpoint: WebSocketEndpoint) -> None:
     try:
-        server.add_listener(host, server.port + 1, gateway.handle, endpoint)
+        server.add_listener(host, server.port + 1, gateway.begin, endpoint)
     except PylonError as error:
         raise PylonError(
             error.code,

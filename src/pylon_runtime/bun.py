@@ -70,6 +70,9 @@ class BunRuntime:
         self._problem: str | None = "it was not started"
         self._has_news = False
         self._stopping = False
+        self._settled = threading.Event()
+        """The supervisor starts no more processes."""
+        self._children_ended = threading.Event()
         self._thread: threading.Thread | None = None
 
     # What callers of functions see
@@ -136,7 +139,7 @@ class BunRuntime:
         if starting is not None:
             starting.kill()
         if self._thread is not None:
-            join([self._thread], deadline + CLOSE_S, self._clock)
+            self._settled.wait(max(0.0, deadline + CLOSE_S - self._clock.monotonic()))
         with self._changed:
             members = [*self._members(), *self._leaving, *self._stuck]
             self._serving, self._spare = (), None
@@ -147,16 +150,25 @@ class BunRuntime:
             self._changed.wait_for(lambda: all(member.child.has_ended for member in members), left_s)
         for member in members:
             member.child.kill()
-        join([t for member in members for t in member.child.threads], deadline + CLOSE_S, self._clock)
+        threads = [thread for member in members for thread in member.child.threads]
+        join(threads, deadline + CLOSE_S, self._clock)
+        self._children_ended.set()
+        if self._thread is not None:
+            join([self._thread], deadline + CLOSE_S, self._clock)
 
     # The supervisor
 
     def _supervise(self) -> None:
-        while not self._stopping:
-            pause_s = self._tend()
-            with self._changed:
-                self._changed.wait_for(lambda: self._has_news or self._stopping, pause_s)
-                self._has_news = False
+        try:
+            while not self._stopping:
+                pause_s = self._tend()
+                with self._changed:
+                    self._changed.wait_for(lambda: self._has_news or self._stopping, pause_s)
+                    self._has_news = False
+        finally:
+            self._settled.set()
+        # Its children die with the thread that started them (``BunLauncher``), so it stays until they are done.
+        self._children_ended.wait()
 
     def _tend(self) -> float | None:
         """One round: part with the dead and the stuck, fill their places. Seconds until the next one, if

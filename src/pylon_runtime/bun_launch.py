@@ -1,6 +1,8 @@
 """Starts one Bun process the way server functions want it. Any thread may call it."""
 
 import os
+import shutil
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -35,7 +37,10 @@ class BunLauncher:
         self._on_output = on_output
 
     def launch(self, on_ended: Callable[[], None]) -> BunChild:
-        """Start a process; it is not ready yet. Raises ``StartFailed``."""
+        """Start a process; it is not ready yet. It may be killed when the calling thread ends.
+
+        Raises ``StartFailed``.
+        """
         options = self._options
         directory = options.cwd / options.functions_dir
         if not directory.is_dir():
@@ -48,7 +53,14 @@ class BunLauncher:
             raise StartFailed("its script runtime.ts was not found; PYLON_FUNCTIONS_RUNTIME can name it")
         # Relative, because some published versions of the script take no absolute folder. No installing, because
         # a server must not fetch code for a mistyped import.
-        command = [str(bun), "run", "--no-install", str(script), os.path.relpath(directory, options.cwd)]
+        command = [
+            *_dying_with_parent(),
+            str(bun),
+            "run",
+            "--no-install",
+            str(script),
+            os.path.relpath(directory, options.cwd),
+        ]
         try:
             return BunChild(
                 command,
@@ -68,6 +80,18 @@ class BunLauncher:
                 return frozenset(_signature(entry) for entry in entries if entry.is_file())
         except OSError:
             return frozenset()
+
+
+def _dying_with_parent() -> list[str]:
+    """What to write before a command so that the kernel kills it when the thread that started it ends.
+
+    A child notices by itself that the server has gone, but not while a handler computes without end; after a
+    ``kill -9`` that one would go on for ever. Only util-linux offers this; elsewhere the list is empty.
+    """
+    setpriv = shutil.which("setpriv") if sys.platform == "linux" else None
+    if setpriv is None or Path(setpriv).resolve().name != "setpriv":  # busybox has another one
+        return []
+    return [setpriv, "--pdeathsig", "KILL"]
 
 
 def _signature(entry: "os.DirEntry[str]") -> tuple[str, int, int]:

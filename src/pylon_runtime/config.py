@@ -97,7 +97,7 @@ FN_CALL_TIMEOUT = Setting("PYLON_FN_CALL_TIMEOUT", seconds(0.1, 3600), "30", "Se
 EXTRA_PORTS = Setting(
     "PYLON_EXTRA_PORTS", boolean, "1", "Also listen on P+1, P+2, P+3, where older clients look for sockets."
 )
-ACTIVE_THREADS = Setting("PYLON_ACTIVE_THREADS", whole(1, 64), "2", "Threads that compute at once.")
+ACTIVE_THREADS = Setting("PYLON_ACTIVE_THREADS", whole(1, 64), "1", "Threads that compute at once.")
 DEFAULT_POLICY = Setting(
     "PYLON_DEFAULT_POLICY",
     one_of("allow", "deny"),

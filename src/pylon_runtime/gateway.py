@@ -9,12 +9,12 @@ that goes well costs a few microseconds here and logs nothing.
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from pylon_auth import CredentialResolver, RandomBytes, bearer_token, cookie_token
 from pylon_core.clock import Clock
 from pylon_core.errors import PylonError
-from pylon_http import Request, Response
+from pylon_http import Answer, Outcome, PendingResponse, Request, Response
 from pylon_router import Caller
 from pylon_runtime.config import ServerConfig
 from pylon_runtime.origins import calling_origin
@@ -47,13 +47,40 @@ class GatewayParts:
     version: str
 
 
+class DeferredAnswer:
+    """An answer that begins with a write. Whoever holds it calls ``wait`` or ``start``, once."""
+
+    __slots__ = ("_pending", "_settle")
+
+    def __init__(
+        self, pending: PendingResponse[Any], settle: Callable[[Callable[[], Response]], Response]
+    ) -> None:
+        self._pending = pending
+        self._settle = settle
+
+    def wait(self) -> Response:
+        return self._settle(self._pending.wait)
+
+    def start(self, deliver: Callable[[Callable[[], Response]], None]) -> None:
+        """Have it written without waiting; ``deliver`` gets what makes the response, on the committing thread."""
+        pending = self._pending
+
+        def done(outcome: Outcome[Any]) -> None:
+            deliver(lambda: self._settle(lambda: pending.render(outcome.get())))
+
+        try:
+            pending.store.submit(pending.work, done)
+        except PylonError as refusal:
+            done(Outcome(None, refusal))
+
+
 class Gateway:
     def __init__(
-        self, parts: GatewayParts, route: Callable[[C, str, str, bytes, Caller], Response], context: C
+        self, parts: GatewayParts, dispatch: Callable[[C, str, str, bytes, Caller], Answer], context: C
     ) -> None:
         self.common_headers = common_headers(parts.config.cors_origin)
         """What every answer carries besides its own headers; the server renders it once and adds it."""
-        self._route = partial(route, context)
+        self._dispatch = partial(dispatch, context)
         self._credentials = parts.credentials
         self._cookie_name = parts.cookie_name
         self._files = parts.files
@@ -70,21 +97,42 @@ class Gateway:
 
         ``HEAD`` is answered like ``GET``: the server sends the headers, length included, and keeps the body.
         """
+        answer = self.begin(request)
+        return answer if isinstance(answer, Response) else answer.wait()
+
+    def begin(self, request: Request) -> "Response | DeferredAnswer":
+        """As ``handle``, but what the database must write first is left for the caller to start."""
         started = self._monotonic()
-        crash: Exception | None = None
         try:
-            response = self._answer(request)
-        except PylonError as error:
-            response = Response.error(error)
+            answer = self._answer(request)
         except Exception as error:  # noqa: BLE001 - the boundary: a fault of ours is one failed request, logged
-            response = Response.error(PylonError("INTERNAL", "Something went wrong on the server."))
-            crash = error
+            return self._failed(request, started, error)
+        if isinstance(answer, Response):
+            return self._logged(request, started, answer)
+        return DeferredAnswer(answer, partial(self._settled, request, started))
+
+    def _settled(self, request: Request, started: float, render: Callable[[], Response]) -> Response:
+        try:
+            response = render()
+        except Exception as error:  # noqa: BLE001 - the same boundary, later
+            return self._failed(request, started, error)
+        return self._logged(request, started, response)
+
+    def _failed(self, request: Request, started: float, error: Exception) -> Response:
+        if isinstance(error, PylonError):
+            return self._logged(request, started, Response.error(error))
+        response = Response.error(PylonError("INTERNAL", "Something went wrong on the server."))
+        return self._logged(request, started, response, crash=error)
+
+    def _logged(
+        self, request: Request, started: float, response: Response, crash: Exception | None = None
+    ) -> Response:
         elapsed_s = self._monotonic() - started
         if "x-request-id" in request.headers or self._log.wants(response.status, elapsed_s):
             return self._noted(request, response, elapsed_s, crash)
         return response
 
-    def _answer(self, request: Request) -> Response:
+    def _answer(self, request: Request) -> Answer:
         method, target, headers = request.method, request.target, request.headers
         if target == "/health" and (method == "GET" or method == "HEAD"):
             return self._health()
@@ -96,7 +144,7 @@ class Gateway:
         if target.startswith(_API):
             body = b"" if method in METHODS_WITHOUT_BODY else bounded(request.body)
             token = cookie_token(headers, self._cookie_name) if bearer is None else bearer
-            return self._route(method, target, body, self._caller(request, token))
+            return self._dispatch(method, target, body, self._caller(request, token))
         if method not in _READING:
             raise PylonError("NOT_FOUND", "There is nothing at this address.", hint="The API is under /api/.")
         return self._files.answer(target, headers)

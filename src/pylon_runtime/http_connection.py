@@ -6,6 +6,7 @@ method blocks. ``edge`` is the exception, set by the polling thread: the kernel 
 once, so one that falls into somebody's ownership is noted there and looked at before the connection is parked.
 
     READ ──bytes──> advance ──> READ    parked until bytes arrive, or the deadline
+                            ──> ANSWER  owned by nobody until the answer that was begun is there
                             ──> WRITE   parked until the kernel takes more of the answer, or the deadline
                             ──> AGAIN   more to do, once others have had their turn
                             ──> CLOSE   over
@@ -14,10 +15,12 @@ once, so one that falls into somebody's ownership is noted there and looked at b
 
 import contextlib
 import enum
+import itertools
 import socket
 import threading
 from collections.abc import Callable
 from functools import partial
+from typing import Protocol
 
 import structlog
 
@@ -28,7 +31,15 @@ from pylon_runtime.http_parser import Arrival, Phase, RequestParser
 from pylon_runtime.http_stream import ResponseStream, StreamResponse
 from pylon_runtime.http_writer import CONTINUE, ResponseWriter
 
-Handler = Callable[[Request], Response]
+
+class BegunAnswer(Protocol):
+    """An answer that comes later."""
+
+    def start(self, deliver: Callable[[Callable[[], Response]], None]) -> None:
+        """Begin; ``deliver`` is called once, by any thread, with what makes the response."""
+
+
+Handler = Callable[[Request], Response | BegunAnswer]
 UpgradeHandler = Callable[[Request, socket.socket, bytes], None]
 
 _log = structlog.get_logger(__name__)
@@ -43,6 +54,7 @@ _STEPS_MAX = 16
 
 class Step(enum.Enum):
     READ = "read"
+    ANSWER = "answer"
     WRITE = "write"
     AGAIN = "again"
     CLOSE = "close"
@@ -50,25 +62,33 @@ class Step(enum.Enum):
 
 
 class Site:
-    """What the connections of one server share. ``draining`` turns true once, when the server stops."""
+    """What the connections of one server share. ``draining`` turns true once, when the server stops; ``resume``
+    takes a connection, owned, whose begun answer is there."""
 
-    __slots__ = ("draining", "limits", "writer")
+    __slots__ = ("draining", "limits", "resume", "writer")
 
-    def __init__(self, limits: ServerLimits, writer: ResponseWriter) -> None:
+    def __init__(
+        self, limits: ServerLimits, writer: ResponseWriter, resume: Callable[["HttpConnection"], None]
+    ) -> None:
         self.limits = limits
         self.writer = writer
+        self.resume = resume
         self.draining = False
 
 
 class HttpConnection:
     __slots__ = (
+        "_answering",
         "_closing",
+        "_drained",
         "_handle",
         "_handover",
         "_limits",
         "_lingering",
+        "_meetings",
         "_moved",
         "_parser",
+        "_render",
         "_site",
         "_started",
         "_unsent",
@@ -98,6 +118,12 @@ class HttpConnection:
         self._started: float | None = None
         """When the first byte of the request or of the answer now moving was seen."""
         self._moved = 0
+        self._answering: Arrival | None = None
+        """The request whose answer has begun and is not there yet."""
+        self._render: Callable[[], Response] | None = None
+        self._meetings = itertools.count()
+        self._drained = False
+        """When the answer began, the kernel had no more bytes."""
         self.sock = sock
         self.fd = sock.fileno()
         self.owner = threading.Lock()
@@ -115,8 +141,10 @@ class HttpConnection:
         self._parser.failure = error
 
     def advance(self, now: float) -> Step:
-        self.edge = False
+        had_edge, self.edge = self.edge, False
         try:
+            if self._answering is not None:
+                return self._finish_answer(now) or self._proceed(now, drained=self._drained and not had_edge)
             step = self._flush(now) if self._unsent is not None else None
             return step or (self._discard() if self._lingering is not None else self._proceed(now))
         except OSError:
@@ -143,10 +171,13 @@ class HttpConnection:
         self._unsent = None
         self.sock.close()
 
-    def _proceed(self, now: float) -> Step:
+    def has_met(self) -> bool:
+        """Called once by who let the connection go and once by who has its answer; the second owns it then."""
+        return next(self._meetings) % 2 == 1
+
+    def _proceed(self, now: float, *, drained: bool = False) -> Step:
         parser = self._parser
         arrivals = parser.arrivals
-        drained = False
         for _ in range(_STEPS_MAX):
             if arrivals:
                 step = self._answer(arrivals.popleft(), now)
@@ -170,6 +201,7 @@ class HttpConnection:
                 drained = len(data) < _RECV_BYTES and not self.hung_up
                 continue
             if step is not None:
+                self._drained = drained
                 return step
         return Step.AGAIN
 
@@ -183,13 +215,40 @@ class HttpConnection:
             return Step.LEAVE
         try:
             response = self._handle(request)
+            if not isinstance(response, Response):
+                self._answering = arrival
+                response.start(self._deliver)
+                return Step.ANSWER
+        except Exception as error:  # noqa: BLE001 - the boundary: a request may fail, the server may not
+            self._answering = None
+            response = _failed(request, error)
+        return self._respond(response, arrival, now)
+
+    def _deliver(self, render: Callable[[], Response]) -> None:
+        self._render = render
+        if self.has_met():
+            self._site.resume(self)
+
+    def _finish_answer(self, now: float) -> Step | None:
+        arrival, render = self._answering, self._render
+        assert arrival is not None
+        assert render is not None
+        self._answering = self._render = None
+        try:
+            response = render()
+        except Exception as error:  # noqa: BLE001 - as above
+            response = _failed(arrival.request, error)
+        return self._respond(response, arrival, now)
+
+    def _respond(self, response: Response, arrival: Arrival, now: float) -> Step | None:
+        try:
             if isinstance(response, StreamResponse):
                 return self._stream(response, arrival, now)
             head = self._head(response, arrival)
-        except Exception as error:  # noqa: BLE001 - the boundary: a request may fail, the server may not
-            response = _failed(request, error)
+        except ValueError as error:  # it cannot be written as HTTP
+            response = _failed(arrival.request, error)
             head = self._head(response, arrival)
-        return self._send(head, b"" if request.method == "HEAD" else response.body, now)
+        return self._send(head, b"" if arrival.request.method == "HEAD" else response.body, now)
 
     def _head(self, response: Response, arrival: Arrival) -> bytes:
         keep_alive = arrival.keep_alive and not self._site.draining

@@ -65,7 +65,8 @@ class WorkerPool(Generic[T]):
     """Serves what ``poll``, which returns at once, and ``wait``, which does not, report.
 
     ``serve`` is called with a turn held and must not raise; a job it returns is run on the same thread after
-    that has left the pool.
+    that has left the pool. ``idle`` is called likewise when there is nothing to serve, and between two polls when
+    there is much; it says whether it found something to do.
     """
 
     def __init__(
@@ -75,12 +76,14 @@ class WorkerPool(Generic[T]):
         poll: Callable[[], Iterable[T]],
         wait: Callable[[], Iterable[T]],
         serve: Callable[[T], Job | None],
+        idle: Callable[[], bool],
         failed: Callable[[BaseException], None],
     ) -> None:
         self._name = name
         self._poll = poll
         self._wait = wait
         self._serve = serve
+        self._idle = idle
         self._failed = failed
         self._turn_s = limits.turn_s
         self._rest_s = limits.thread_rest_s
@@ -95,6 +98,7 @@ class WorkerPool(Generic[T]):
         self._number = 0
         self._seats: set[_Seat] = set()
         self._threads: set[threading.Thread] = set()
+        self._idle_owed = False
         self._closed = False
         self._ended = threading.Event()
         self._busy = threading.Event()
@@ -102,6 +106,15 @@ class WorkerPool(Generic[T]):
 
     def start(self) -> None:
         self._threads.add(spawn(f"{self._name}-overseer", self._oversee, failed=self._failed))
+        self._call_up()
+
+    def owe_idle(self) -> None:
+        """See to it that ``idle`` is called, at the latest when this thread or the next has nothing to serve."""
+        self._idle_owed = True
+
+    def nudge(self) -> None:
+        """As ``owe_idle``, from outside: if nobody computes, somebody is called up for it."""
+        self._idle_owed = True
         self._call_up()
 
     def submit(self, items: Iterable[T]) -> None:
@@ -149,6 +162,8 @@ class WorkerPool(Generic[T]):
         served = patience = 0
         while turn.is_held and not self._closed:
             if not ready or served >= _SERVED_BETWEEN_POLLS_MAX:
+                if served >= _SERVED_BETWEEN_POLLS_MAX:
+                    self._idle()
                 served = 0
                 ready.extend(self._poll())
                 if self._turnstile.free and len(ready) > 1:
@@ -156,6 +171,9 @@ class WorkerPool(Generic[T]):
             try:
                 item = ready.popleft()
             except IndexError:
+                self._idle_owed = False
+                if self._idle():
+                    continue
                 return None
             job = self._serve(item)
             if job is not None:
@@ -232,7 +250,7 @@ class WorkerPool(Generic[T]):
     def _call_up(self) -> None:
         """Hand the free turns to resting threads, or new ones, for what is ready and for watching."""
         with self._lock:
-            wanted = len(self._ready) or (0 if self._watching else 1)
+            wanted = len(self._ready) or (1 if self._idle_owed or not self._watching else 0)
             while wanted and not self._closed:
                 wanted -= 1
                 if not (self._resting or self._size < self._size_max) or not self._turnstile.try_acquire():

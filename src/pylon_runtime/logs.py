@@ -1,6 +1,5 @@
 """Where log events go: standard error, one JSON object a line, or coloured text where a person looks."""
 
-import io
 import logging
 import sys
 from contextlib import suppress
@@ -11,8 +10,8 @@ import structlog
 
 def configure_logs(*, as_json: bool) -> None:
     """For the process that owns the terminal (the command line); a host that embeds pylon has its own."""
-    stream = sys.stderr or io.StringIO()  # closed before we started
-    for_person = stream.isatty() and not as_json
+    stream: TextIO | None = sys.stderr  # None when it was closed before we started
+    for_person = stream is not None and stream.isatty() and not as_json
     renderer: structlog.typing.Processor = (
         structlog.dev.ConsoleRenderer() if for_person else structlog.processors.JSONRenderer()
     )
@@ -36,10 +35,12 @@ class EventLines:
     fail the request that had something to say.
     """
 
-    def __init__(self, stream: TextIO) -> None:
+    def __init__(self, stream: TextIO | None) -> None:
         self._stream = stream
 
     def msg(self, event: str) -> None:
+        if self._stream is None:
+            return
         with suppress(OSError, ValueError):  # ValueError: the stream was closed
             self._stream.write(f"{event}\n")
             self._stream.flush()

@@ -37,6 +37,10 @@ _SHUTDOWN_S = 10.0
 _DRAIN_LOOK_S = 0.05
 
 
+def _nothing_to_do() -> bool:
+    return False
+
+
 class _Handler(WSGIRequestHandler):
     """Never instantiated; keeps werkzeug from changing the protocol version of its own class."""
 
@@ -48,7 +52,9 @@ class PylonServer(ThreadedWSGIServer):
 
     ``upgrade`` runs on a thread without a turn, may keep the blocking socket for ever and owns closing it;
     ``tail`` is what the client sent after its handshake. ``headers`` go out with every answer. ``wsgi_app`` is
-    the same application as WSGI, for those who look for it on a werkzeug server. The server listens once
+    the same application as WSGI, for those who look for it on a werkzeug server. ``idle`` is
+    called, with a turn held, by a thread that finds nothing to serve, and now and then by one that does; it is
+    true when there may be more to serve now. The server listens once
     constructed (or raises PORT_IN_USE or LISTEN_FAILED) and answers once started.
     """
 
@@ -63,6 +69,7 @@ class PylonServer(ThreadedWSGIServer):
         wsgi_app: "WSGIApplication",
         clock: Clock,
         headers: HeaderTuples = (),
+        idle: Callable[[], bool] = _nothing_to_do,
     ) -> None:
         with bind(host, port) as sock:
             super().__init__(host, port, wsgi_app, handler=_Handler, fd=sock.fileno())
@@ -70,7 +77,7 @@ class PylonServer(ThreadedWSGIServer):
         self.failure: BaseException | None = None
         """What ended a worker that should not have ended; the server is then not to be trusted."""
         self._clock = clock
-        self._site = Site(limits, ResponseWriter(clock, headers))
+        self._site = Site(limits, ResponseWriter(clock, headers), self._resume)
         self._parking = Parking(self._site, clock)
         self._listener = Listener(self.socket, handle, upgrade)
         self._parking.listen(self._listener)
@@ -80,6 +87,7 @@ class PylonServer(ThreadedWSGIServer):
             self._parking.poll,
             self._parking.wait,
             self._serve,
+            idle,
             self._fail,
         )
         self._handed_over: weakref.WeakSet[socket.socket] = weakref.WeakSet()
@@ -155,6 +163,10 @@ class PylonServer(ThreadedWSGIServer):
                 if step is Step.READ or step is Step.WRITE:
                     if parking.park(connection, step):
                         return None
+                elif step is Step.ANSWER:
+                    self._pool.owe_idle()
+                    if not connection.has_met():
+                        return None
                 elif step is Step.CLOSE:
                     parking.close(connection)
                     return None
@@ -167,6 +179,13 @@ class PylonServer(ThreadedWSGIServer):
             _log.exception("connection_failed")
             parking.close(connection)
             return None
+
+    def nudge(self) -> None:
+        """Have some thread find that there is nothing to serve, and so call ``idle``."""
+        self._pool.nudge()
+
+    def _resume(self, connection: HttpConnection) -> None:
+        self._pool.submit((connection,))
 
     def _hand_over(self, connection: HttpConnection) -> Callable[[], None]:
         self._parking.take_out(connection)

@@ -10,7 +10,7 @@ import pytest
 
 from tests.pylon_cli.conftest import Run
 from tests.strategies.documents import app, entity, field, policy
-from tests.support.servers import free_port
+from tests.support.servers import free_ports_in_a_row
 
 COMMANDS = pytest.mark.parametrize("command", ["dev", "start"])
 PRODUCTION = {"PYLON_CORS_ORIGIN": "https://notes.example"}
@@ -134,7 +134,7 @@ def test_a_taken_port_is_named_and_nothing_is_left_open(
 
 
 def test_a_taken_extra_port_is_named_with_the_way_around_it(run: Run, notes: Path) -> None:
-    port = free_port()
+    port = free_ports_in_a_row()
     with socket.create_server(("127.0.0.1", port + 1)):
         outcome = run("dev", notes, "--port", str(port))
 

@@ -1,5 +1,6 @@
 """How the command is called, and what it says when called wrongly: exit codes and both forms of output."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -87,12 +88,28 @@ def test_a_manifest_stands_for_its_folder_and_no_other_file_does(run: Run, notes
     assert "PYLON_PORT" in run("dev", notes / "pylon.manifest.json", PYLON_PORT="abc").err
 
 
-def test_a_reader_that_goes_away_is_no_traceback() -> None:
-    script = "import sys; from pylon_cli.main import main; sys.exit(main(['--json', 'nosuch']))"
-    process = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-    assert process.stdout is not None
-    process.stdout.close()
+SCRIPT = "import sys; from pylon_cli.main import main; sys.exit(main(sys.argv[1:]))"
 
-    _, err = process.communicate(timeout=30)
 
-    assert (process.returncode, err) == (1, b"")
+@pytest.mark.parametrize(("words", "code"), [(["nosuch"], 64), (["nosuch", "--json"], 64), ([], 0)])
+def test_a_reader_that_goes_away_changes_nothing(words: list[str], code: int) -> None:
+    read_end, write_end = os.pipe()
+    os.close(read_end)
+    try:
+        command = [sys.executable, "-c", SCRIPT, *words]
+        process = subprocess.run(command, stdout=write_end, stderr=subprocess.PIPE, timeout=30, check=False)
+    finally:
+        os.close(write_end)
+
+    assert process.returncode == code
+    assert b"Traceback" not in process.stderr
+    assert b"Broken pipe" not in process.stderr
+
+
+@pytest.mark.parametrize("words", [["nosuch"], ["nosuch", "--json"]])
+def test_closed_output_changes_nothing(words: list[str]) -> None:
+    command = 'exec "$0" -c "$1" "$2" $3 >&- 2>&-'
+
+    process = subprocess.run(["sh", "-c", command, sys.executable, SCRIPT, *words], timeout=30, check=False)
+
+    assert process.returncode == 64

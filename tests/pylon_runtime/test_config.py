@@ -46,7 +46,7 @@ def test_production_defaults() -> None:
     assert config.cookie("my-app") == CookieConfig("my-app_session", None, secure=True, same_site=SameSite.LAX)
     assert (config.db_path, config.functions_dir) == (Path(".pylon/dev.db"), Path("functions"))
     assert (config.fn_workers, config.fn_call_timeout_s) == (1, 30.0)
-    assert (config.extra_ports, config.active_threads, config.default_policy_allows) == (True, 2, False)
+    assert (config.extra_ports, config.active_threads, config.default_policy_allows) == (True, 1, False)
     assert (config.drain_s, config.ws_frame_bytes_max, config.trust_proxy_hops) == (10.0, 16_777_216, 0)
     assert config.access_log is AccessLog.PROBLEMS
 

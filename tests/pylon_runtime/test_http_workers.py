@@ -32,8 +32,27 @@ class Source:
         return [] if item is None else [item]
 
 
-def make(source: Source, serve: Callable[[int], Job | None], limits: ServerLimits = ONE_TURN) -> WorkerPool[int]:
-    return WorkerPool("pool", limits, source.poll, source.wait, serve, fail)
+def nothing() -> bool:
+    return False
+
+
+def noting(looks: "queue.SimpleQueue[None]") -> Callable[[], bool]:
+    """Never finds anything to do, and says that it looked."""
+
+    def idle() -> bool:
+        looks.put(None)
+        return False
+
+    return idle
+
+
+def make(
+    source: Source,
+    serve: Callable[[int], Job | None],
+    limits: ServerLimits = ONE_TURN,
+    idle: Callable[[], bool] = nothing,
+) -> WorkerPool[int]:
+    return WorkerPool("pool", limits, source.poll, source.wait, serve, idle, fail)
 
 
 def fail(error: BaseException) -> None:
@@ -186,3 +205,62 @@ def test_what_is_never_done_does_not_keep_new_work_from_being_seen() -> None:
     end(workers, source)
 
     assert found
+
+
+def test_a_thread_with_nothing_to_serve_looks_for_other_work() -> None:
+    source, done = Source(), queue.SimpleQueue[str]()
+    owed = [0]
+
+    def serve(_item: int) -> None:
+        owed[0] += 1
+
+    def idle() -> bool:
+        if not owed[0]:
+            return False
+        done.put(f"did {owed[0]}")
+        owed[0] = 0
+        return True
+
+    workers = make(source, serve, idle=idle)
+    workers.start()
+    source.items.put(1)
+
+    assert done.get(timeout=10) == "did 1"
+    end(workers, source)
+
+
+def test_a_nudge_reaches_a_pool_in_which_everybody_waits() -> None:
+    source, looked = Source(), queue.SimpleQueue[None]()
+    workers = make(source, lambda _item: None, idle=noting(looked))
+    workers.start()
+    looked.get(timeout=10)
+
+    workers.nudge()
+
+    looked.get(timeout=10)
+    end(workers, source)
+
+
+def test_what_is_owed_is_done_also_when_the_thread_that_owes_it_leaves() -> None:
+    source, looked, left = Source(), queue.SimpleQueue[None](), threading.Event()
+    go_on = threading.Event()
+
+    def leave() -> None:
+        left.set()
+        assert go_on.wait(10)
+
+    def serve(item: int) -> Job | None:
+        if item == 2:
+            return leave
+        workers.owe_idle()
+        return None
+
+    workers = make(source, serve, idle=noting(looked))
+    source.items.put(1)
+    source.items.put(2)
+    workers.start()
+
+    assert left.wait(10)
+    looked.get(timeout=10)
+    go_on.set()
+    end(workers, source)

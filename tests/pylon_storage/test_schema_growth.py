@@ -122,6 +122,50 @@ def test_when_who_may_see_what_changes_every_cursor_must_start_again(tmp_path: P
     assert (last.row_id, last.seq) == (new["id"], page.head + 1)
 
 
+def test_when_who_may_see_what_changes_the_log_forgets_what_only_the_old_rules_could_judge(tmp_path: Path) -> None:
+    """An entry keeps of the row before it what the rules of its time looked at: here, nothing."""
+    app = manifest(Note=[field("owner")], Tag=[])
+    store = open_store(tmp_path, app, "rules one")
+    for row_id in ("deleted", "given", "made again"):
+        store.transact(lambda tx, row_id=row_id: tx.insert("Note", {"owner": "ada"}, row_id))  # type: ignore[misc]
+    store.transact(lambda tx: tx.insert("Tag", {}, "deleted"))
+    store.transact(lambda tx: tx.update("Note", "given", {"owner": "bob"}))
+    for row_id in ("made again", "deleted"):
+        store.transact(lambda tx, row_id=row_id: tx.delete("Note", row_id))  # type: ignore[misc]
+    store.transact(lambda tx: tx.insert("Note", {"owner": "cid"}, "made again"))
+    store.close()
+
+    changed = open_store(tmp_path, app, "rules two")
+    events = changed.changes(0, 100).events
+    changed.close()
+
+    assert [(event.kind, event.entity, event.row, event.before) for event in events] == [
+        ("insert", "Tag", {"id": "deleted"}, None),
+        ("insert", "Note", {"id": "given", "owner": "bob"}, None),
+        ("insert", "Note", {"id": "made again", "owner": "cid"}, None),
+    ]
+
+
+def test_seqs_go_on_also_from_a_log_without_entries(tmp_path: Path) -> None:
+    app = manifest(Note=[field("a")])
+    store = open_store(tmp_path, app, "rules one")
+    store.transact(lambda tx: tx.insert("Note", {}, "n1"))
+    store.transact(lambda tx: tx.delete("Note", "n1"))
+    cursor = store.head()
+    store.close()
+
+    open_store(tmp_path, app, "rules two").close()
+    changed = open_store(tmp_path, app, "rules two")
+    empty = changed.changes(0, 10)
+    changed.transact(lambda tx: tx.insert("Note", {}, "n2"))
+    page = changed.changes(empty.head, 10)
+    changed.close()
+
+    assert (list(empty.events), empty.has_more) == ([], False)
+    assert cursor < empty.floor <= empty.head
+    assert [event.row_id for event in page.events] == ["n2"]
+
+
 def test_a_file_that_is_no_database_is_refused_with_a_reason(tmp_path: Path) -> None:
     (tmp_path / "growth.db").write_bytes(b"this is not a database, it is a poem" * 100)
 

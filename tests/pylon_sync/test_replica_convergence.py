@@ -1,8 +1,8 @@
 """The promise: after any interleaving, each replica equals exactly the rows its viewer may read.
 
 Hypothesis writes as everyone (over REST, by push, past all policies as functions do), lets replicas fall behind,
-pull pages of any size, start again, push twice, and restarts the server. A replica applies what it pulls by the
-merge rules of published clients (contract 05 §11). The oracle knows the rules as plain Python, so it shares no
+pull pages of any size, start again, push twice, and restarts the server, also with other read rules. A replica
+applies what it pulls by the merge rules of published clients (contract 05 §11). The oracle knows the rules as plain Python, so it shares no
 code with the policy engine. A failure prints the steps that lead to it, and they replay.
 """
 
@@ -20,7 +20,7 @@ from pylon_auth import AuthContext
 from pylon_core.clock import SystemClock
 from pylon_http import ChangeEvent, DataStore, Filter, LogPage, Row
 from pylon_storage import NoFaults, SqliteStore
-from tests.strategies.documents import app, entity
+from tests.strategies.documents import Document, app, entity
 from tests.support.data_api import IDENTITIES, SIGNED_IN, DataApi, optional, rules, watched_fields
 
 Readable = Callable[[AuthContext, Row], bool]
@@ -65,26 +65,29 @@ READ_RULES: dict[str, tuple[str, Readable]] = {
 }
 ENTITIES = sorted(READ_RULES)
 
-DOCUMENT = app(
-    entities=[
-        entity(
-            name,
-            fields=[
-                optional("ownerId"),
-                optional("tenantId"),
-                optional("published", "bool"),
-                optional("rank", "int"),
-                optional("title"),
-            ],
-        )
-        for name in ENTITIES
-    ],
-    policies=[rules(name, allowRead=text, allowWrite=SIGNED_IN) for name, (text, _) in READ_RULES.items()],
-)
+
+def rule_of(name: str, turn: int) -> tuple[str, Readable]:
+    """At each turn every entity takes over the read rule of the next one."""
+    return READ_RULES[ENTITIES[(ENTITIES.index(name) + turn) % len(ENTITIES)]]
 
 
-def may_read(auth: AuthContext, entity_name: str, row: Row) -> bool:
-    return auth.is_admin or READ_RULES[entity_name][1](auth, row)
+def document(turn: int) -> Document:
+    return app(
+        entities=[
+            entity(
+                name,
+                fields=[
+                    optional("ownerId"),
+                    optional("tenantId"),
+                    optional("published", "bool"),
+                    optional("rank", "int"),
+                    optional("title"),
+                ],
+            )
+            for name in ENTITIES
+        ],
+        policies=[rules(name, allowRead=rule_of(name, turn)[0], allowWrite=SIGNED_IN) for name in ENTITIES],
+    )
 
 
 class SmallPages:
@@ -151,13 +154,21 @@ class Convergence(RuleBasedStateMachine):
     @initialize()
     def start(self) -> None:
         self.directory = tempfile.TemporaryDirectory(prefix="pylon-")
-        self.api = DataApi(DOCUMENT)
-        self.api.store.close()
+        self.turn = 0
+        self.make_api()
         self.replicas = {viewer: Replica(viewer) for viewer in VIEWERS}
         self.pushes: list[tuple[str, list[dict[str, Any]]]] = []
         self.done: set[str] = set()
         self.ever_readable: set[tuple[str, Key]] = set()
         self.open()
+
+    def make_api(self) -> None:
+        self.api = DataApi(document(self.turn))
+        self.api.store.close()
+
+    def may_read(self, viewer: str, entity_name: str, row: Row) -> bool:
+        auth = VIEWERS[viewer]
+        return auth.is_admin or rule_of(entity_name, self.turn)[1](auth, row)
 
     def open(self) -> None:
         manifest, policies = self.api.manifest, self.api.policies
@@ -176,9 +187,13 @@ class Convergence(RuleBasedStateMachine):
 
     def note_readers(self, events: Sequence[ChangeEvent]) -> None:
         for event in events:
-            for viewer, auth in VIEWERS.items():
-                if event.row is not None and may_read(auth, event.entity, dict(event.row)):
-                    self.ever_readable.add((viewer, (event.entity, event.row_id)))
+            if event.row is not None:
+                self.note_row(event.entity, dict(event.row))
+
+    def note_row(self, name: str, row: Row) -> None:
+        self.ever_readable.update(
+            (viewer, (name, row["id"])) for viewer in VIEWERS if self.may_read(viewer, name, row)
+        )
 
     # --- writes: refused or not, nobody cares here
 
@@ -256,11 +271,25 @@ class Convergence(RuleBasedStateMachine):
         self.store.close()
         self.open()
 
+    @rule(turn=st.integers(0, len(ENTITIES) - 1))
+    def restart_with_other_rules(self, turn: int) -> None:
+        self.store.close()
+        self.turn = turn
+        self.make_api()
+        self.open()
+        self.ever_readable.clear()
+        for name in ENTITIES:
+            for row in self.every_row(name):
+                self.note_row(name, row)
+
     def pull(self, replica: Replica, events_max: int) -> bool:
         """One page into the replica; whether there is more."""
         auth = VIEWERS[replica.viewer]
         self.pages.events_max = events_max
         page = self.api.send("GET", f"/api/sync/pull?since={replica.cursor}", auth=auth)
+        if page.status == 410:
+            replica.reset()
+            return True
         assert page.status == 200
         for event in page.json["changes"]:
             self.check_not_leaked(replica.viewer, event)
@@ -274,14 +303,14 @@ class Convergence(RuleBasedStateMachine):
         key = (event["entity"], event["row_id"])
         assert (viewer, key) in self.ever_readable, "a viewer heard of a row that was never theirs to read"
         if "data" in event:
-            assert may_read(VIEWERS[viewer], event["entity"], event["data"])
+            assert self.may_read(viewer, event["entity"], event["data"])
 
     def readable_rows(self, viewer: str) -> dict[Key, Row]:
         """By the oracle, over all rows there are; the list route must agree with it."""
         auth = VIEWERS[viewer]
         readable: dict[Key, Row] = {}
         for name in ENTITIES:
-            rows = [row for row in self.every_row(name) if may_read(auth, name, row)]
+            rows = [row for row in self.every_row(name) if self.may_read(viewer, name, row)]
             listed = self.api.send("GET", f"/api/entities/{name}", auth=auth)
             assert (listed.json if listed.status == 200 else []) == rows
             readable |= {(name, row["id"]): row for row in rows}

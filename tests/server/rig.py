@@ -6,6 +6,7 @@ secret fields. Its functions wait for files, so a test decides when they go on.
 
 import json
 import os
+import signal
 import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping
@@ -187,7 +188,11 @@ def serving(folder: Path, *, env: Mapping[str, str] | None = None, command: str 
     finally:
         server.drop_sockets()
         server.stop()
-    until(lambda: not server.processes(), "the end of its processes")
+    try:
+        until(lambda: not server.processes(), "the end of its processes")
+    finally:
+        for pid in server.processes():
+            os.kill(pid, signal.SIGKILL)
 
 
 def until(holds: Callable[[], bool], what: str) -> None:

@@ -2,13 +2,12 @@
 
 import socket
 from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from tests.server.rig import ADMIN_TOKEN, LiveSocket, Server, serving, write_app
-from tests.support.servers import free_port
+from tests.support.servers import free_ports_in_a_row
 
 REFUSED = 1008
 
@@ -102,17 +101,10 @@ def test_the_main_port_takes_them_nowhere_else(shared: Server, token: str, path:
     assert shared.socket(token, target=path).refused_with == 404
 
 
-def port_with_a_free_one_above() -> int:
-    while True:
-        port = free_port()
-        with suppress(OSError), socket.create_server(("127.0.0.1", port + 1)):
-            return port
-
-
 @pytest.fixture
 def with_extra_port(tmp_path: Path) -> Iterator[Server]:
     app = write_app(tmp_path)
-    server = Server(app, env={"PYLON_EXTRA_PORTS": "1"}, port=port_with_a_free_one_above())
+    server = Server(app, env={"PYLON_EXTRA_PORTS": "1"}, port=free_ports_in_a_row())
     server.start()
     yield server
     server.drop_sockets()

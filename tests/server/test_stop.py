@@ -1,7 +1,9 @@
 """The end of a server: what is in flight finishes, what is connected is told, nothing stays behind."""
 
+import json
 import os
 import signal
+import socket
 import threading
 from contextlib import closing
 from pathlib import Path
@@ -14,7 +16,7 @@ from pylon_core.clock import SystemClock
 from pylon_runtime.app_folder import AppFolder, load_manifest
 from pylon_runtime.application import build
 from pylon_runtime.config import ServerConfig
-from tests.pylon_runtime.server_rig import open_descriptors
+from tests.pylon_runtime.server_rig import open_descriptors, post
 from tests.server.rig import (
     GATED_MUTATION,
     MARK,
@@ -24,6 +26,7 @@ from tests.server.rig import (
     serving,
     until,
     write_app,
+    write_function,
 )
 
 GOING_AWAY = 1001
@@ -128,6 +131,28 @@ def test_what_does_not_end_in_time_is_cut_and_the_sockets_still_get_their_close_
         assert isinstance(call.finish(), OSError)
     with closing(apsw.Connection(str(app / ".pylon" / "dev.db"))) as database:
         assert list(database.execute('SELECT "id" FROM "Post"')) == [], "a mutation that was cut left nothing"
+
+
+@pytest.mark.parametrize("signals", [[signal.SIGKILL], [signal.SIGINT, signal.SIGINT]], ids=["killed", "twice"])
+def test_a_function_that_computes_without_end_does_not_outlive_the_server(
+    app: Path, signals: list[signal.Signals]
+) -> None:
+    busy = app / "busy"
+    endless = f"await Bun.write({json.dumps(str(busy))}, ''); while (true) {{}}"
+    write_function(app, "endless", f"export default action({{ handler: async () => {{ {endless} }} }});")
+    with serving(app) as server:
+        server.await_functions()
+        caller = socket.create_connection(("127.0.0.1", server.port))
+        caller.sendall(post(b"{}", "/api/fn/endless"))
+        until(busy.exists, "the endless loop")
+
+        os.kill(server.pid, signals[0])
+        for number in signals[1:]:
+            stops_listening(server)
+            os.kill(server.pid, number)
+
+        assert server.wait(5) == -signals[-1]
+        caller.close()
 
 
 def test_a_client_that_ignores_the_close_frame_cannot_hold_up_the_end(app: Path) -> None:

@@ -24,6 +24,14 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+def free_ports_in_a_row() -> int:
+    """The first of two neighbouring ports that nobody listens on now."""
+    while True:
+        first = free_port()
+        with suppress(OSError), socket.create_server(("127.0.0.1", first + 1)):
+            return first
+
+
 class ServerProcess:
     """``pylon dev`` on an app folder. ``log`` is the file its output goes to."""
 

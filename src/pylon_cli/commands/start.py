@@ -52,6 +52,7 @@ def _announce(output: Output, app: Application, folder: AppFolder) -> None:
             "port": app.server.port,
             "db_path": str(folder.database(app.config)),
             "backend": "sqlite",
+            "diagnostics": loaded.findings,
         }
     )
     show_banner(output, app, folder)

@@ -119,7 +119,11 @@ class Dispatcher:
             self._go_on(connection)
 
     def stop(self, deadline: float) -> None:
-        """Close every connection, and end once all are gone or the deadline has passed."""
+        """Close every connection, and end once all are gone or the deadline has passed.
+
+        What was committed before comes first: the last request that was answered is seen by everybody.
+        """
+        self._deliver_new()
         self._stop_at = deadline
         for connection in list(self.connections):
             self.close(connection, close_codes.GOING_AWAY, "The server is stopping.")

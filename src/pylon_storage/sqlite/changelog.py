@@ -1,10 +1,10 @@
 """The change log in its table: append inside the writing transaction, read by cursor (design §3.3).
 
-Seqs come from a counter that the transaction carries, so the order of seqs is the order of commits, and the
-log's newest entry is never removed, so seqs go on after a restart. ``_pylon_meta`` keeps ``floor`` (the oldest
-cursor still served) and ``visibility`` (a fingerprint of the read policies): when the policies change, old
-entries would be judged by new rules, so the whole log moves beyond every cursor given out before, and their
-holders start again.
+Seqs come from a counter that the transaction carries, so the order of seqs is the order of commits; they go on
+after a restart from the newest entry, or from ``floor``. ``_pylon_meta`` keeps ``floor`` (the oldest cursor still
+served) and ``visibility`` (a fingerprint of the read policies). What an entry keeps of the row before it is what
+the policies of its time looked at, so it cannot be judged by others: when they change, the log shrinks to the rows
+there are, beyond every cursor given out before, and their holders start again.
 """
 
 from collections.abc import Sequence
@@ -29,6 +29,9 @@ TABLES = (
 )
 _APPEND = "INSERT INTO _pylon_changes VALUES (?, ?, ?, ?, ?, ?, ?)"
 _PAGE = "SELECT * FROM _pylon_changes WHERE seq > ? ORDER BY seq LIMIT ?"
+_KEEP_NEWEST_OF_EACH_ROW = (
+    "DELETE FROM _pylon_changes WHERE seq NOT IN (SELECT max(seq) FROM _pylon_changes GROUP BY entity, row_id)"
+)
 
 _row_decoder = msgspec.json.Decoder(dict)
 
@@ -49,7 +52,8 @@ def append(connection: apsw.Connection, event: ChangeEvent) -> None:
 
 
 def head(connection: apsw.Connection) -> int:
-    return int(connection.execute("SELECT coalesce(max(seq), 0) FROM _pylon_changes").get)
+    newest = int(connection.execute("SELECT coalesce(max(seq), 0) FROM _pylon_changes").get)
+    return max(newest, floor(connection))
 
 
 def page(connection: apsw.Connection, since: int, limit: int) -> tuple[Sequence[ChangeEvent], bool]:
@@ -63,13 +67,15 @@ def floor(connection: apsw.Connection) -> int:
 
 
 def renew_for(connection: apsw.Connection, visibility: str) -> None:
-    """Start a new stretch of seqs when the read policies are not those the log was written under."""
+    """Start a new log when the read policies are not those it was written under: an insert for each row."""
     before = connection.execute("SELECT value FROM _pylon_meta WHERE key = 'visibility'").get
     if before == visibility:
         return
     newest = head(connection)
     if before is not None and newest:
-        connection.execute("UPDATE _pylon_changes SET seq = -seq")
+        connection.execute(_KEEP_NEWEST_OF_EACH_ROW)
+        connection.execute("DELETE FROM _pylon_changes WHERE data IS NULL")
+        connection.execute("UPDATE _pylon_changes SET seq = -seq, kind = 'insert', before = NULL")
         connection.execute("UPDATE _pylon_changes SET seq = ? - seq", (newest,))
         _set(connection, "floor", str(newest + 1))
     _set(connection, "visibility", visibility)

@@ -5,14 +5,20 @@ everybody who queued meanwhile, each in a savepoint, commits once, answers them 
 next in the queue. Alone, a writer pays no thread switch; in a crowd, the fsync of one group is the time in which
 the next one gathers.
 
-    idle --(a thread arrives)--> led --(queue empty after a group)--> idle
-                                 led --(queue not empty)--> led by the first in the queue
+Work may also be submitted by a thread that does not wait. A server does that with all the writes it finds ready,
+and leads when there is nothing else to do (``flush``): then no thread sleeps for a write, and none is woken.
 
-Any thread may call ``run``. ``_lock`` guards the queue, the lead and the closed flag, and is never held while work
-or SQLite runs; the leader alone touches the connection.
+    idle --(``run``, or ``flush`` with work in the queue)--> led
+    led --(queue empty after a group)--> idle
+    led --(somebody waits at the head of the queue)--> led by that thread
+    led --(submitted work is at the head)--> idle, and ``left_over`` is told that somebody should flush
+
+Any thread may call any method. ``_lock`` guards the queue, the lead and the closed flag, and is never held while
+work or SQLite runs; the leader alone touches the connection.
 """
 
 import threading
+from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable
 from typing import Any, TypeVar
@@ -22,7 +28,7 @@ import structlog
 
 from pylon_core.clock import Clock
 from pylon_core.turns import Awaited, blocking
-from pylon_http import ChangeEvent, DataError
+from pylon_http import ChangeEvent, DataError, Outcome
 from pylon_storage.faults import FaultPoints
 from pylon_storage.sqlite import changelog
 
@@ -53,15 +59,45 @@ class WriteGroup:
         del self.events[events:]
 
 
-class _Job:
-    __slots__ = ("answer", "error", "leads", "result", "work")
+class _Job(ABC):
+    """Work in the queue; ``settle`` tells its owner that it is over."""
+
+    __slots__ = ("error", "result", "work")
 
     def __init__(self, work: Callable[[WriteGroup], Any]) -> None:
         self.work = work
         self.result: Any = None
         self.error: BaseException | None = None
+
+    @abstractmethod
+    def settle(self) -> None: ...
+
+
+class _AwaitedJob(_Job):
+    """Its owner is a thread that waits, so it can be given the lead."""
+
+    __slots__ = ("answer", "leads")
+
+    def __init__(self, work: Callable[[WriteGroup], Any]) -> None:
+        super().__init__(work)
         self.leads = False
         self.answer = Awaited()
+
+    def settle(self) -> None:
+        self.answer.announce()
+
+
+class _SubmittedJob(_Job):
+    """Nobody waits for it; ``done`` is told."""
+
+    __slots__ = ("done",)
+
+    def __init__(self, work: Callable[[WriteGroup], Any], done: Callable[[Outcome[Any]], None]) -> None:
+        super().__init__(work)
+        self.done = done
+
+    def settle(self) -> None:
+        self.done(Outcome(self.result, self.error))
 
 
 class GroupCommitter:
@@ -82,6 +118,7 @@ class GroupCommitter:
         self._open_writer = open_writer
         self._publish = publish
         self._on_reopen = on_reopen
+        self._left_over: Callable[[], None] = _nobody
         self._clock = clock
         self._faults = faults
         self._lock = threading.Lock()
@@ -108,34 +145,62 @@ class GroupCommitter:
         """
         if self._writing_thread == threading.get_ident():
             raise DataError("NESTED_TRANSACTION", "A transaction is already open here.")
-        job = _Job(work)
+        job = _AwaitedJob(work)
         with self._lock:
-            if self._closed:
-                raise DataError("NOT_AVAILABLE", "The database is closed.")
-            self._queue.append(job)
+            self._enqueue(job)
             leads, self._led = not self._led, True
-        if not leads:
+        # What was submitted earlier may fill the group it leads; then its own is done in a later one.
+        while not (leads and self._lead(job)):
             job.answer.wait()
-            leads = job.leads
-        if leads:
-            self._lead(job)
+            leads, job.leads = job.leads, False
+            if not leads:
+                break
         if job.error is not None:
             raise job.error
         result: T = job.result
         return result
 
+    def on_left_over(self, notify: Callable[[], None]) -> None:
+        """Whom to tell, in place of whoever was told before, that submitted work waits and nobody leads."""
+        self._left_over = notify
+
+    def submit(self, work: Callable[[WriteGroup], T], done: Callable[[Outcome[T]], None]) -> None:
+        """As ``run``, without waiting: somebody's ``flush`` or ``run`` does it, and that thread calls ``done``."""
+        job = _SubmittedJob(work, done)
+        with self._lock:
+            self._enqueue(job)
+
+    def flush(self) -> bool:
+        """Lead one group, unless somebody leads or nothing waits; whether it did."""
+        with self._lock:
+            if self._led or not self._queue:
+                return False
+            self._led = True
+        self._lead(None)
+        return True
+
     def close(self) -> None:
-        """Refuse new work, wait for what is queued, close the connection. Safe twice."""
+        """Refuse new work, do what is queued, close the connection. Safe twice."""
         with self._lock:
             self._closed = True
-            while self._led:
-                self._idle.wait()
+        while self._queue or self._led:
+            if not self.flush():
+                with self._lock:
+                    self._idle.wait_for(lambda: not self._led)
         if self._connection is not None:
             self._connection.close()
             self._connection = None
 
-    def _lead(self, own: _Job) -> None:
-        """Run one group, answer its members, give the lead away; whatever happens, nobody is left waiting."""
+    def _enqueue(self, job: _Job) -> None:
+        if self._closed:
+            raise DataError("NOT_AVAILABLE", "The database is closed.")
+        self._queue.append(job)
+
+    def _lead(self, own: _Job | None) -> bool:
+        """Run one group, settle its members, give the lead away; whatever happens, nobody is left waiting.
+
+        Whether ``own`` was among them; it is not settled, its thread is this one.
+        """
         jobs: list[_Job] = []
         try:
             self._writing_thread = threading.get_ident()
@@ -144,19 +209,22 @@ class GroupCommitter:
             self._writing_thread = None
             for job in jobs:
                 if job is not own:
-                    job.answer.announce()
+                    job.settle()
             self._checkpoint_when_due()
             self._hand_over()
+        return own in jobs
 
     def _hand_over(self) -> None:
         with self._lock:
             successor = self._queue[0] if self._queue else None
-            if successor is None:
+            if not isinstance(successor, _AwaitedJob):
                 self._led = False
                 self._idle.notify_all()
-        if successor is not None:
+        if isinstance(successor, _AwaitedJob):
             successor.leads = True
             successor.answer.announce()
+        elif successor is not None:
+            self._left_over()
 
     def _run_group(self, jobs: list[_Job]) -> None:
         """Fill ``jobs`` from the queue, doing each one's work, commit them together, publish the events."""
@@ -248,6 +316,10 @@ class GroupCommitter:
     def _note_wal_pages(self, _connection: apsw.Connection, _database: str, pages: int) -> int:
         self._wal_pages = pages
         return apsw.SQLITE_OK
+
+
+def _nobody() -> None:
+    pass
 
 
 def _do(job: _Job, group: WriteGroup) -> None:

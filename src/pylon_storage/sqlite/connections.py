@@ -12,6 +12,8 @@ from pathlib import Path
 
 import apsw
 
+from pylon_storage.sqlite.translate import opening
+
 READERS_MAX = 16
 READER_CACHE_KIB = 8 * 1024
 WRITER_CACHE_KIB = 32 * 1024
@@ -71,10 +73,12 @@ class ReaderPool:
         return self._generation
 
     def take(self) -> apsw.Connection:
+        """Raises DataError NOT_AVAILABLE when there is none and no more can be opened."""
         try:
             return self._idle.pop()
         except IndexError:
-            return open_reader(self._path, vfs=self._vfs)
+            with opening():
+                return open_reader(self._path, vfs=self._vfs)
 
     def give_back(self, connection: apsw.Connection, generation: int) -> None:
         with self._lock:

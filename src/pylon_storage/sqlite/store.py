@@ -16,7 +16,7 @@ import apsw
 from pylon_core.clock import Clock, SystemClock
 from pylon_core.ids import RowIds
 from pylon_core.manifest import AppManifest
-from pylon_http import ChangeEvent, DataError, DataStore, LogPage, Reader, Row, TxStore
+from pylon_http import ChangeEvent, DataError, DataStore, LogPage, Outcome, Reader, Row, TxStore
 from pylon_storage import schema
 from pylon_storage.codec import EntityCodec
 from pylon_storage.faults import FaultPoints, NoFaults
@@ -96,10 +96,16 @@ class SqliteStore:
                 connection.execute("ROLLBACK")
 
     def transact(self, work: Callable[[TxStore], T]) -> T:
-        def run(group: WriteGroup) -> T:
-            return work(SqliteTx(group, self._catalog, self._ids.next))
+        return self._committer.run(self._in_transaction(work))
 
-        return self._committer.run(run)
+    def submit(self, work: Callable[[TxStore], T], done: Callable[[Outcome[T]], None]) -> None:
+        self._committer.submit(self._in_transaction(work), done)
+
+    def flush(self) -> bool:
+        return self._committer.flush()
+
+    def on_left_over(self, notify: Callable[[], None]) -> None:
+        self._committer.on_left_over(notify)
 
     def changes(self, since: int, limit: int) -> LogPage:
         with self._readers.borrow() as connection, reading("the change log"):
@@ -122,6 +128,9 @@ class SqliteStore:
     def close(self) -> None:
         self._committer.close()
         self._readers.close()
+
+    def _in_transaction(self, work: Callable[[TxStore], T]) -> Callable[[WriteGroup], T]:
+        return lambda group: work(SqliteTx(group, self._catalog, self._ids.next))
 
     def _open_writer(self) -> apsw.Connection:
         return open_writer(self._path, durable=self._durable, vfs=self._vfs)

@@ -20,6 +20,15 @@ def reading(entity: str) -> Iterator[None]:
 
 
 @contextmanager
+def opening() -> Iterator[None]:
+    """Errors of one more connection: the process is out of descriptors or memory, or the file is gone."""
+    try:
+        yield
+    except (apsw.Error, MemoryError) as error:
+        raise DataError("NOT_AVAILABLE", "The database cannot be opened for reading.") from error
+
+
+@contextmanager
 def writing(entity: str, code: str) -> Iterator[None]:
     """Errors of one write under the code INSERT_FAILED, UPDATE_FAILED or DELETE_FAILED."""
     try:

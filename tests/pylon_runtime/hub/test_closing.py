@@ -86,6 +86,42 @@ def test_the_stop_closes_every_socket_and_ends_the_threads(make_stage: Callable[
     assert stage.connect_raw("ann").close_code() == 1001
 
 
+class StoppingClock(SystemClock):
+    """Holds the dispatcher up between two rounds, where it looks at the time, while ``go_on`` is clear."""
+
+    def __init__(self) -> None:
+        self.held = threading.Event()
+        self.go_on = threading.Event()
+        self.go_on.set()
+
+    def monotonic(self) -> float:
+        if not self.go_on.is_set() and threading.current_thread().name == "hub-dispatcher":
+            self.held.set()
+            self.go_on.wait(10)
+        return super().monotonic()
+
+
+def test_what_was_published_before_the_stop_is_delivered_before_the_close(
+    make_stage: Callable[..., Stage],
+) -> None:
+    clock = StoppingClock()
+    stage = make_stage(HubLimits(close_grace_s=60, tick_s=0.01), clock=clock)
+    client = stage.connect("ann")
+    clock.go_on.clear()
+    assert clock.held.wait(10)
+
+    stage.publish(change(1))
+    stopper = threading.Thread(target=stage.hub.stop, args=(clock.monotonic() + 5,))
+    stopper.start()
+    until(lambda: bool(stage.hub._mailbox._calls), "the stop to be posted")
+    clock.go_on.set()
+
+    assert [message["seq"] for message in client.messages()] == [1]
+    assert client.closed_with == 1001
+    client.drop()
+    stopper.join()
+
+
 def test_the_stop_does_not_wait_for_peers_beyond_its_deadline(make_stage: Callable[..., Stage]) -> None:
     stage = make_stage(HubLimits(close_grace_s=60), send_buffer=1)
     stuck = stage.connect("ann", receive_buffer=4096)

@@ -1,0 +1,88 @@
+"""The housekeeper sweeps at once whatever is due, survives a failing sweep, and stops when told."""
+
+import threading
+import time
+from collections.abc import Callable
+
+import structlog
+
+from pylon_auth.store import SWEEP_BATCH
+from pylon_core.clock import SystemClock
+from pylon_core.errors import PylonError
+from pylon_runtime.housekeeping import Housekeeper
+
+PATIENCE_S = 10.0
+
+
+def running(sweep: Callable[[], int], interval_s: float = 0.001) -> Housekeeper:
+    housekeeper = Housekeeper(sweep, SystemClock(), interval_s)
+    housekeeper.start()
+    return housekeeper
+
+
+def stop(housekeeper: Housekeeper) -> None:
+    housekeeper.stop(time.monotonic() + PATIENCE_S)
+    assert "housekeeper" not in [thread.name for thread in threading.enumerate()]
+
+
+def test_full_batches_follow_each_other_without_waiting() -> None:
+    batches = [SWEEP_BATCH, SWEEP_BATCH, 3]
+    done = threading.Event()
+
+    def sweep() -> int:
+        removed = batches.pop(0)
+        if not batches:
+            done.set()
+        return removed
+
+    # The second round would come long after the test has given up.
+    housekeeper = Housekeeper(sweep, SystemClock(), interval_s=0.001)
+    housekeeper.start()
+
+    assert done.wait(PATIENCE_S)
+    batches.extend([0] * 100_000)
+    stop(housekeeper)
+
+
+def test_a_sweep_that_fails_is_logged_and_tried_again() -> None:
+    failures = [PylonError("COMMIT_FAILED", "no room"), PylonError("NOT_AVAILABLE", "closed")]
+    worked = threading.Event()
+
+    def sweep() -> int:
+        if failures:
+            raise failures.pop(0)
+        worked.set()
+        return 0
+
+    with structlog.testing.capture_logs() as logs:
+        housekeeper = running(sweep)
+        assert worked.wait(PATIENCE_S)
+        stop(housekeeper)
+
+    assert [log["code"] for log in logs if log["event"] == "sweep_failed"] == ["COMMIT_FAILED", "NOT_AVAILABLE"]
+
+
+def test_stopping_first_twice_and_starting_twice() -> None:
+    never_started = Housekeeper(lambda: 0, SystemClock())
+    never_started.stop(time.monotonic())
+    never_started.start()
+    stop(never_started)
+
+    housekeeper = running(lambda: 0, interval_s=3600)
+    housekeeper.start()
+    assert [thread.name for thread in threading.enumerate()].count("housekeeper") == 1
+    stop(housekeeper)
+    stop(housekeeper)
+
+
+def test_a_stop_ends_a_sweep_that_never_would() -> None:
+    began = threading.Event()
+
+    def sweep() -> int:
+        began.set()
+        return SWEEP_BATCH
+
+    housekeeper = running(sweep)
+    assert began.wait(PATIENCE_S)
+
+    stop(housekeeper)
