@@ -27,6 +27,8 @@ SWITCH_INTERVAL_S = 0.0005
 """How long a thread may keep the interpreter lock from another that wants it. Python's own 5 ms is what a request
 would wait for each time the live updates are being sent."""
 
+SIGNAL_LATENCY_S = 0.5
+
 _SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
@@ -34,10 +36,9 @@ _SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 def stop_signals(stop: Callable[[], None]) -> Iterator[None]:
     """The first SIGTERM, SIGINT or SIGHUP calls ``stop``; the next, of any kind, ends the process at once.
 
-    One that the process was started to ignore (``nohup``) stays ignored. ``stop``
-    runs between two steps of the main thread, so it may only do what is safe anywhere.
+    One that the process was started to ignore (``nohup``) stays ignored. ``stop`` runs between two steps of the
+    main thread, so it may only do what is safe anywhere.
     """
-
     heeded = [number for number in _SIGNALS if signal.getsignal(number) is not signal.SIG_IGN]
 
     def ask(_number: int, _frame: FrameType | None) -> None:
@@ -51,9 +52,6 @@ def stop_signals(stop: Callable[[], None]) -> Iterator[None]:
     finally:
         for number, handler in previous.items():
             signal.signal(number, handler)
-
-
-SIGNAL_LATENCY_S = 0.5
 
 
 def await_next(queue: SimpleQueue[T]) -> T:

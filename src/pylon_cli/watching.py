@@ -21,7 +21,7 @@ _STEP_MS = 50
 _LOOK_MS = 1_000
 """Look at least so often, whatever the kernel tells: not every file system tells."""
 
-_ABSENT_LOOK_S = 0.25
+_UNWATCHED_LOOK_S = 0.25
 
 State = frozenset[tuple[str, int, int, int]]
 """Files by path, with inode, time of change and size."""
@@ -81,14 +81,13 @@ class Watcher:
         while not self._stop.is_set():
             yield
             identity = _identity(folder)
-            if identity is None:
-                self._stop.wait(_ABSENT_LOOK_S)
-                continue
-            with suppress(FileNotFoundError):  # it went a moment ago
-                for _ in self._events(folder, recursive=recursive):
-                    yield
-                    if _identity(folder) != identity:
-                        break
+            if identity is not None:
+                with suppress(OSError):  # it went a moment ago, or the kernel has no more watches: looking will do
+                    for _ in self._events(folder, recursive=recursive):
+                        yield
+                        if _identity(folder) != identity:
+                            break
+            self._stop.wait(_UNWATCHED_LOOK_S)
 
     def _events(self, folder: Path, *, recursive: bool) -> Iterator[object]:
         return watch(

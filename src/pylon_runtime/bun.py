@@ -68,6 +68,7 @@ class BunRuntime:
         self._retry_at = 0.0
         self._short_lives = 0
         self._problem: str | None = "it was not started"
+        self._reason_logged: str | None = None
         self._has_news = False
         self._stopping = False
         self._settled = threading.Event()
@@ -161,7 +162,7 @@ class BunRuntime:
     def _supervise(self) -> None:
         try:
             while not self._stopping:
-                pause_s = self._tend()
+                pause_s = self._tend_safely()
                 with self._changed:
                     self._changed.wait_for(lambda: self._has_news or self._stopping, pause_s)
                     self._has_news = False
@@ -169,6 +170,14 @@ class BunRuntime:
             self._settled.set()
         # Its children die with the thread that started them (``BunLauncher``), so it stays until they are done.
         self._children_ended.wait()
+
+    def _tend_safely(self) -> float | None:
+        try:
+            return self._tend()
+        except Exception:  # noqa: BLE001 - the top of the thread, which callers and children depend on
+            _log.exception("functions_supervisor_failed")
+            failure = StartFailed("they failed to start; the server's log says why")
+            return self._note_failure(failure, self._generation_wanted)
 
     def _tend(self) -> float | None:
         """One round: part with the dead and the stuck, fill their places. Seconds until the next one, if
@@ -186,6 +195,7 @@ class BunRuntime:
         except StartFailed as failure:
             return self._note_failure(failure, wanted)
         self._failures = 0
+        self._reason_logged = None
         return CLOSE_S if self._leaving else None
 
     def _drop_ended(self) -> None:
@@ -285,8 +295,9 @@ class BunRuntime:
             self._retry_at = self._clock.monotonic() + pause_s
         self._generation_failed = wanted
         self._say_problem(str(failure))
-        if not self._stopping:
-            _log.warning("functions_not_started", reason=str(failure), retry_in_s=pause_s)
+        if not self._stopping and str(failure) != self._reason_logged:
+            self._reason_logged = str(failure)  # once: an app without functions fails every half minute
+            _log.warning("functions_not_started", reason=self._reason_logged)
         return pause_s
 
     def _part_with(self, members: list[_Member]) -> None:

@@ -11,7 +11,6 @@ import structlog
 
 from pylon_auth.store import SWEEP_BATCH
 from pylon_core.clock import Clock
-from pylon_core.errors import PylonError
 from pylon_runtime.threads import join, spawn
 
 INTERVAL_S = 60.0
@@ -41,5 +40,5 @@ class Housekeeper:
             try:
                 while self._sweep() == SWEEP_BATCH and not self._stop.is_set():
                     pass
-            except PylonError as error:
-                _log.warning("sweep_failed", code=error.code)
+            except Exception:  # noqa: BLE001 - the top of the thread; what failed now may work at the next round
+                _log.exception("sweep_failed")

@@ -5,9 +5,9 @@ import msgspec
 
 class ServerLimits(msgspec.Struct, frozen=True, kw_only=True):
     active_threads: int = 1
-    """Threads that compute at once (``PYLON_ACTIVE_THREADS``). Only one can hold the interpreter lock; a second one
-    costs more in hand-overs of the lock than it gains in system calls (measured: 25 k against 15 to 21 k reads/s on
-    two cores). Who computes for long loses the turn, see ``turn_s``."""
+    """Threads that compute at once (``PYLON_ACTIVE_THREADS``). Only one can hold the interpreter lock; a second
+    costs more in hand-overs of the lock than it gains in system calls (measured on two cores: 15 to 21 k reads/s
+    against 25 k). Who computes for long loses the turn, see ``turn_s``."""
 
     turn_s: float = 0.005
     """A thread that computes for longer (twice this at most) lets another in: Python's own switch interval."""

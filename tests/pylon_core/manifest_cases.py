@@ -280,12 +280,6 @@ FURTHER_CASES = [
         Severity.WARNING,
     ),
     Case(
-        "AUTH_USER_ENTITY_NOT_FOUND",
-        app(policies=[policy(entity="Note", allow="auth.userId != null")]),
-        app(policies=[policy(entity="Note", allow="auth.isAdmin")]),
-        Severity.WARNING,
-    ),
-    Case(
         "AUTH_USER_FIELD_NOT_FOUND",
         app(auth={"user": {"entity": "Note", "hide": ["titel"]}}),
         app(auth={"user": {"entity": "Note", "hide": ["title"]}}),

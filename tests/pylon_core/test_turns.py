@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from pylon_core.turns import blocking, hold
+from pylon_core.turns import Awaited, blocking, hold
 
 
 class LoggedTurn:
@@ -20,6 +20,13 @@ class LoggedTurn:
     def acquire(self) -> None:
         self.log.append("acquire")
 
+    def promise(self, gate: threading.Lock) -> None:
+        self.log.append("promise")
+        gate.release()
+
+    def granted(self) -> None:
+        self.log.append("granted")
+
 
 class Seat:
     """One seat for all threads."""
@@ -32,6 +39,13 @@ class Seat:
 
     def acquire(self) -> None:
         self._lock.acquire()
+
+    def promise(self, gate: threading.Lock) -> None:
+        self._lock.acquire()
+        gate.release()
+
+    def granted(self) -> None:
+        pass
 
 
 @pytest.fixture
@@ -124,3 +138,36 @@ def test_a_released_turn_lets_another_thread_compute() -> None:
 
     assert reached
     assert not other.is_alive()
+
+
+def test_who_awaits_gives_its_turn_back_and_wakes_with_the_one_promised(turn: LoggedTurn) -> None:
+    news = Awaited()
+    other = threading.Thread(target=news.announce, name="other")
+    other.start()
+    other.join(10)
+
+    news.wait()
+    with blocking():
+        turn.log.append("wait")
+
+    assert turn.log == ["promise", "release", "granted", "release", "wait", "acquire"]
+
+
+def test_who_awaits_without_a_turn_just_waits() -> None:
+    news = Awaited()
+    other = threading.Thread(target=news.announce, name="other")
+    other.start()
+
+    news.wait()
+    other.join(10)
+
+    assert not other.is_alive()
+
+
+def test_the_same_wait_serves_again(turn: LoggedTurn) -> None:
+    news = Awaited()
+    for _ in range(2):
+        news.announce()
+        news.wait()
+
+    assert turn.log == ["promise", "release", "granted"] * 2

@@ -160,6 +160,7 @@ def test_faults_strike_at_their_point_and_only_the_nth_time(tmp_path: Path, poin
     insert(store, "first")
     with pytest.raises(_PowerCut):
         insert(store, "second")
+    store.close()
 
     copy = open_store(tmp_path / "fault.db")
     assert copy.head() == (2 if stored else 1)

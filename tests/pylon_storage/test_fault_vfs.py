@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import apsw
 import pytest
 
 from pylon_core.clock import SystemClock
@@ -54,8 +53,6 @@ def write_rows(store: SqliteStore, writer: int, outcomes: Outcomes) -> None:
         except DataError as error:
             where = outcomes.unknown if error.code == "COMMIT_FAILED" else outcomes.refused
             where.add(row_id)
-        except apsw.Error:
-            outcomes.unknown.add(row_id)
 
 
 @pytest.fixture

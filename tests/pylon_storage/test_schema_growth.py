@@ -173,3 +173,15 @@ def test_a_file_that_is_no_database_is_refused_with_a_reason(tmp_path: Path) -> 
         open_store(tmp_path, manifest(Note=[]))
 
     assert refused.value.code == "SCHEMA_INIT_FAILED"
+
+
+def test_a_second_store_on_the_same_file_is_refused_until_the_first_is_closed(tmp_path: Path) -> None:
+    first = open_store(tmp_path, manifest(Note=[]))
+
+    with pytest.raises(DataError) as refused:
+        open_store(tmp_path, manifest(Note=[]))
+    first.close()
+    open_store(tmp_path, manifest(Note=[])).close()
+
+    assert refused.value.code == "SCHEMA_INIT_FAILED"
+    assert "Another server" in refused.value.message

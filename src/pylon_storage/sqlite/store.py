@@ -7,7 +7,7 @@ Any thread may call it. One writer commits in groups (``committer``), readers co
 import tempfile
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TypeVar
 
@@ -23,6 +23,7 @@ from pylon_storage.faults import FaultPoints, NoFaults
 from pylon_storage.sqlite import changelog, sessions
 from pylon_storage.sqlite.committer import GroupCommitter, WriteGroup
 from pylon_storage.sqlite.connections import ReaderPool, open_writer
+from pylon_storage.sqlite.file_lock import FileLock
 from pylon_storage.sqlite.transaction import Catalog, SqliteReader, SqliteTx
 from pylon_storage.sqlite.translate import reading
 
@@ -60,9 +61,15 @@ class SqliteStore:
         self._catalog = Catalog(self._codecs, watched)
         self._listeners: tuple[Listener, ...] = ()
         self._lock = threading.Lock()
-        _bring_up(self._open_writer, manifest, visibility)
+        with ExitStack() as undo:
+            self._file_lock = FileLock(path)
+            undo.callback(self._file_lock.release)
+            _bring_up(self._open_writer, manifest, visibility)
+            self._committer = GroupCommitter(
+                self._open_writer, self._publish, self._publish_unknown, clock, faults
+            )
+            undo.pop_all()
         self._readers = ReaderPool(path, vfs)
-        self._committer = GroupCommitter(self._open_writer, self._publish, self._publish_unknown, clock, faults)
         self._published = self._committer.head
 
     @property
@@ -128,6 +135,7 @@ class SqliteStore:
     def close(self) -> None:
         self._committer.close()
         self._readers.close()
+        self._file_lock.release()
 
     def _in_transaction(self, work: Callable[[TxStore], T]) -> Callable[[WriteGroup], T]:
         return lambda group: work(SqliteTx(group, self._catalog, self._ids.next))
