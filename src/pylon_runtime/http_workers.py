@@ -195,6 +195,9 @@ class WorkerPool(Generic[T]):
             elif not self._closed:
                 self._resting.append(seat)
         seat.turn.release()
+        if self._idle_owed:
+            # The turn may have been taken away before this was owed; then nobody was called up for it.
+            self._call_up()
         if watch:
             self._ready.extend(self._wait())
             with self._lock:

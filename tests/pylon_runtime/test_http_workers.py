@@ -264,3 +264,26 @@ def test_what_is_owed_is_done_also_when_the_thread_that_owes_it_leaves() -> None
     looked.get(timeout=10)
     go_on.set()
     end(workers, source)
+
+
+def test_what_is_owed_is_done_also_when_the_turn_was_taken_away_before() -> None:
+    source, looked, taken = Source(), queue.SimpleQueue[None](), threading.Event()
+    limits = ServerLimits(active_threads=1, turn_s=0.005)
+
+    def serve(item: int) -> None:
+        if item == 1:
+            assert taken.wait(10)
+            while not looked.empty():
+                looked.get()
+            workers.owe_idle()
+        else:
+            taken.set()
+
+    workers = make(source, serve, limits, idle=noting(looked))
+    source.items.put(1)
+    source.items.put(2)
+    workers.start()
+
+    assert taken.wait(10)
+    looked.get(timeout=10)
+    end(workers, source)

@@ -263,9 +263,11 @@ class Convergence(RuleBasedStateMachine):
 
     @rule(viewer=viewers)
     def go_back(self, viewer: str) -> None:
-        """A client crashed after it stored rows and before it stored its cursor."""
+        """A client crashed after it stored rows and before their cursor; rows without any cursor mean nothing."""
         replica = self.replicas[viewer]
-        replica.cursor = min(replica.cursor, max(replica.cursor - 3, 0))
+        replica.cursor -= 3
+        if replica.cursor <= 0:
+            replica.reset()
 
     @rule()
     def restart_the_server(self) -> None:

@@ -374,9 +374,14 @@ export class SyncEngine {
     const { persistence } = this.#config;
     if (persistence === undefined) return;
     try {
-      this.store.applyChanges(savedRows(await persistence.loadAllEntities()));
-      const cursor = await persistence.loadCursor();
-      if (cursor !== null) this.#feed.resumeAt(cursor.last_seq);
+      // Rows without a cursor are of no use: from 0, nobody says which of them have gone meanwhile.
+      const seq = (await persistence.loadCursor())?.last_seq ?? 0;
+      if (seq === 0) {
+        await persistence.clear();
+      } else {
+        this.store.applyChanges(savedRows(await persistence.loadAllEntities()));
+        this.#feed.resumeAt(seq);
+      }
     } catch (error) {
       console.warn("pylon: the saved replica could not be read", error);
       return;

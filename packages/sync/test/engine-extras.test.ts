@@ -104,17 +104,34 @@ describe("pages", () => {
   });
 });
 
-test("rows for a server-rendered page come with a cursor read before them", async () => {
-  const world = new World();
-  world.commit("insert", "a", { title: "A" });
-  world.routes.set("/api/entities/Note", () => ({ body: [{ id: "a", title: "A" }] }));
+describe("rows for a server-rendered page", () => {
+  test("are those of the entities asked for; one that is refused has none", async () => {
+    const world = new World();
+    world.routes.set("/api/entities/Note", () => ({ body: [{ id: "a", title: "A" }] }));
 
-  const data = await getServerData("http://server:4321", ["Note", "Secret"], {
-    fetch: world.environment().fetch,
+    const data = await getServerData("http://server:4321", ["Note", "Secret"], {
+      fetch: world.environment().fetch,
+    });
+
+    expect(data).toEqual({ entities: { Note: [{ id: "a", title: "A" }], Secret: [] } });
   });
 
-  expect(data).toEqual({ entities: { Note: [{ id: "a", title: "A" }], Secret: [] }, cursor: { last_seq: 1 } });
-  expect(world.happened()[0]).toContain("/api/sync/pull?since=0&limit=0");
+  test("keep the replica from nothing that was not among them", async () => {
+    const world = new World();
+    world.commit("insert", "a", { title: "A" });
+    world.commit("insert", "b", { title: "B" });
+    world.commit("insert", "t", { name: "T" }, "Tag");
+    // Lists are cut off at some number of rows.
+    world.routes.set("/api/entities/Note", () => ({ body: [{ id: "a", title: "A" }] }));
+    const { fetch } = world.environment();
+    const engine = world.engine();
+
+    engine.hydrate(await getServerData("http://server:4321", ["Note"], { fetch }));
+    await engine.start();
+
+    expect(engine.store.list("Note")).toEqual([{ id: "a", title: "A" }, { id: "b", title: "B" }]);
+    expect(engine.store.list("Tag")).toEqual([{ id: "t", name: "T" }]);
+  });
 });
 
 describe("a replica on disk", () => {
@@ -157,6 +174,18 @@ describe("a replica on disk", () => {
 
     expect(engine.store.list("Note")).toHaveLength(2);
     expect(disk.log.slice(0, 2)).toEqual(["row 2", "cursor 2"]);
+  });
+
+  test("whose cursor was never saved is not used: its rows may be gone, and nobody would say so", async () => {
+    const world = new World();
+    const disk = new Disk();
+    disk.rows = { Note: [{ id: "gone", title: "G" }] };
+    world.commit("insert", "a", { title: "A" });
+
+    const engine = await world.live({ persistence: disk });
+
+    expect(engine.store.list("Note")).toEqual([{ id: "a", title: "A" }]);
+    expect(disk.log.slice(0, 3)).toEqual(["clear", "row 1", "cursor 1"]);
   });
 
   test("shows and sends what was queued before the reload", async () => {
