@@ -25,7 +25,7 @@ from pylon_storage.sqlite.committer import GroupCommitter, WriteGroup
 from pylon_storage.sqlite.connections import ReaderPool, open_writer
 from pylon_storage.sqlite.file_lock import FileLock
 from pylon_storage.sqlite.transaction import Catalog, SqliteReader, SqliteTx
-from pylon_storage.sqlite.translate import reading
+from pylon_storage.sqlite.translate import READ_ERRORS, read_failed, reading
 
 T = TypeVar("T")
 Listener = Callable[[Sequence[ChangeEvent]], None]
@@ -87,8 +87,9 @@ class SqliteStore:
         generation = pool.generation
         connection = pool.take()
         try:
-            with reading(entity):
-                found = connection.execute(codec.get_sql, (row_id,)).fetchone()
+            found = connection.execute(codec.get_sql, (row_id,)).fetchone()
+        except READ_ERRORS as error:
+            raise read_failed(entity, error) from error
         finally:
             pool.give_back(connection, generation)
         return None if found is None else codec.decode(found)

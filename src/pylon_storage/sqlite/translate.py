@@ -7,16 +7,23 @@ import apsw
 
 from pylon_http import DataError
 
+READ_ERRORS = (apsw.Error, OverflowError, TypeError)
+"""What ``read_failed`` translates, where a context manager would take longer than the read."""
+
+
+def read_failed(entity: str, error: Exception) -> DataError:
+    """A value that SQLite cannot bind is the caller's fault, the rest is ours."""
+    if isinstance(error, OverflowError | TypeError | apsw.MismatchError | apsw.TooBigError):
+        return DataError("INVALID_QUERY", f"A value in the query on {entity} cannot be compared.")
+    return DataError("QUERY_FAILED", f"{entity} could not be read.", status=500)
+
 
 @contextmanager
 def reading(entity: str) -> Iterator[None]:
-    """Errors of a read: a value that SQLite cannot bind is the caller's, the rest is ours."""
     try:
         yield
-    except (OverflowError, TypeError, apsw.MismatchError, apsw.TooBigError):
-        raise DataError("INVALID_QUERY", f"A value in the query on {entity} cannot be compared.") from None
-    except apsw.Error as error:
-        raise DataError("QUERY_FAILED", f"{entity} could not be read.", status=500) from error
+    except READ_ERRORS as error:
+        raise read_failed(entity, error) from error
 
 
 @contextmanager
