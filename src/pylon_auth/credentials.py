@@ -16,7 +16,7 @@ from pylon_auth.store import SessionStore
 from pylon_core.errors import PylonError
 from pylon_http import Headers
 
-_BEARER = "Bearer "
+_BEARER = "Bearer"
 _SUBPROTOCOL_BEARER = "bearer."
 _API_KEY = "pk."
 _HEX = frozenset("0123456789abcdefABCDEF")
@@ -24,10 +24,9 @@ _HEX = frozenset("0123456789abcdefABCDEF")
 
 def bearer_token(headers: Headers) -> str | None:
     """What follows ``Bearer`` in ``Authorization``, even nothing; ``None`` when there is no such header."""
-    value = headers.get("authorization")
-    if value is None or not value.startswith(_BEARER):
-        return None
-    return value[len(_BEARER) :]
+    # Servers strip a header's value, so of an empty token not even the space before it arrives.
+    scheme, _, token = headers.get("authorization", "").partition(" ")
+    return token if scheme == _BEARER else None
 
 
 def cookie_token(headers: Headers, cookie_name: str) -> str | None:

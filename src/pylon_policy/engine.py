@@ -48,7 +48,7 @@ class PolicyEngine:
         }
         self._view = IdentityView(rules.formula for rules in self._reads.values())
         self.fingerprint = _fingerprint(manifest, self._access, default_allow=default_allow)
-        """Changes whenever the rows that someone may read could have changed."""
+        """Changes whenever the rows that someone may read could have changed, or the fields of them."""
 
     # --- reading
 
@@ -147,7 +147,8 @@ def _fingerprint(manifest: AppManifest, access: Mapping[str, ReadAccess], *, def
         columns = columns_of(entity)
         kinds = [[name, columns[name].__name__] for name in sorted(access[entity.name].fields)]
         entities[entity.name] = [_read_texts(manifest, entity.name), kinds]
-    described = jsontext.encode([LANGUAGE_VERSION, default_allow, entities])
+    user = manifest.auth.user
+    described = jsontext.encode([LANGUAGE_VERSION, default_allow, entities, user.entity, sorted(user.hide)])
     return hashlib.sha256(described).hexdigest()
 
 

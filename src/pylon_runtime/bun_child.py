@@ -1,15 +1,17 @@
 """One Bun process: started, spoken to over pipes, ended and reaped.
 
-Two threads per child. The reader takes its stdout to the ``Runner`` and, when that ends, kills what is left and
-reaps it, so a child is never a zombie for longer than it takes to notice. The other takes its stderr, where
-handlers' ``console`` goes, line by line to ``on_output``.
+Two threads per child. The reader takes its stdout to the ``Runner``. The other takes its stderr, where handlers'
+``console`` goes, line by line to ``on_output``, and watches the process itself, because something that a handler
+started may hold both open for longer. When it has ended, that thread kills what is left of its group, waits for
+the reader, reaps it and tells the ``Runner``.
 """
 
 import os
+import select
 import signal
 import subprocess
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO
 
@@ -20,7 +22,10 @@ from pylon_runtime.bun_pipe import LinePipe
 from pylon_runtime.threads import spawn
 
 READ_BYTES = 1 << 16
+"""What a pipe holds, so one read takes all that an ended process has left in it."""
 OUTPUT_LINE_BYTES_MAX = 1 << 16
+LAST_FRAMES_S = 1.0
+"""How long the reader may take to come to the end of an ended process's stdout."""
 
 
 class BunChild:
@@ -51,13 +56,11 @@ class BunChild:
         _open(self._process.stdin).close()
         self._on_ended = on_ended
         self.runner = Runner(self._stdin)
-        self.threads = (
-            spawn(f"pylon-functions-{self.pid}", self._read_frames),
-            spawn(f"pylon-functions-{self.pid}-output", self._read_output),
-        )
+        self._reader = spawn(f"pylon-functions-{self.pid}", self._read_frames)
+        self.threads = (self._reader, spawn(f"pylon-functions-{self.pid}-output", self._watch))
 
     def kill(self) -> None:
-        """End it now; its reader reaps it."""
+        """End it now, and what it started in its group; it is reaped soon."""
         with self._lock:
             if self._process.returncode is None:
                 os.killpg(self.pid, signal.SIGKILL)
@@ -67,32 +70,57 @@ class BunChild:
         return self._process.returncode is not None
 
     def _read_frames(self) -> None:
-        stdout = _open(self._process.stdout)
+        with _open(self._process.stdout) as stdout:
+            try:
+                while chunk := os.read(stdout.fileno(), READ_BYTES):
+                    self.runner.feed(chunk)
+            finally:
+                self.kill()
+
+    def _watch(self) -> None:
         try:
-            while chunk := os.read(stdout.fileno(), READ_BYTES):
-                self.runner.feed(chunk)
+            self._read_output()
         finally:
             self.kill()
+            self._reader.join(LAST_FRAMES_S)
             self._reap()
-            self._stdin.close()
-            stdout.close()
             self.runner.lost()
+            self._stdin.close()
             self._on_ended()
+
+    def _read_output(self) -> None:
+        lines = LineSplitter(OUTPUT_LINE_BYTES_MAX)
+        with _open(self._process.stderr) as stderr:
+            for chunk in _read_until_ended(stderr.fileno(), self.pid):
+                for line in lines.push(chunk):
+                    self._on_output(line.decode(errors="replace"))
+            for line in lines.push(b"\n"):
+                if line:
+                    self._on_output(line.decode(errors="replace"))
 
     def _reap(self) -> None:
         os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOWAIT)
         with self._lock:
             self._process.wait()
 
-    def _read_output(self) -> None:
-        lines = LineSplitter(OUTPUT_LINE_BYTES_MAX)
-        with _open(self._process.stderr) as stderr:
-            while chunk := os.read(stderr.fileno(), READ_BYTES):
-                for line in lines.push(chunk):
-                    self._on_output(line.decode(errors="replace"))
-            for line in lines.push(b"\n"):
-                if line:
-                    self._on_output(line.decode(errors="replace"))
+
+def _read_until_ended(fd: int, pid: int) -> Iterator[bytes]:
+    """What is written to a pipe until a child process, not yet reaped, has ended."""
+    ended = os.pidfd_open(pid)
+    try:
+        poll = select.poll()
+        poll.register(ended, select.POLLIN)
+        poll.register(fd, select.POLLIN)
+        ready: Container[int] = ()
+        while ended not in ready:
+            ready = {ready_fd for ready_fd, _ in poll.poll()}
+            if fd in ready:
+                chunk = os.read(fd, READ_BYTES)
+                if not chunk:
+                    poll.unregister(fd)
+                yield chunk
+    finally:
+        os.close(ended)
 
 
 def _open(stream: IO[bytes] | None) -> IO[bytes]:

@@ -5,12 +5,20 @@ Pure: the caller reads which columns exist and runs what comes back.
 
 from collections.abc import Mapping
 
-from pylon_core.manifest import AppManifest, EntityDef
+from pylon_core.manifest import AppManifest, EntityDef, FieldDef
+from pylon_http import DataError
 from pylon_storage import sql
 
+Columns = Mapping[str, str]
+"""A table's columns and the type each was declared with."""
 
-def additions(manifest: AppManifest, existing: Mapping[str, frozenset[str]]) -> list[str]:
-    """Statements that create missing tables, columns and indexes; ``existing`` maps each table to its columns."""
+
+def additions(manifest: AppManifest, existing: Mapping[str, Columns]) -> list[str]:
+    """Statements that create missing tables, columns and indexes; ``existing`` has what is there, by table.
+
+    Raises DataError SCHEMA_INIT_FAILED for a field whose column was made for another type: what is stored there
+    would no longer be what was written.
+    """
     statements: list[str] = []
     for entity in manifest.entities:
         columns = existing.get(entity.name)
@@ -22,12 +30,22 @@ def additions(manifest: AppManifest, existing: Mapping[str, frozenset[str]]) -> 
     return statements
 
 
-def _missing_columns(entity: EntityDef, columns: frozenset[str]) -> list[str]:
+def _missing_columns(entity: EntityDef, columns: Columns) -> list[str]:
     statements: list[str] = []
     for field in entity.fields:
         if field.name in columns:
+            _check_type(entity, field, columns[field.name])
             continue
         statements.append(sql.add_column(entity, field))
         if field.unique:
             statements.append(sql.create_unique_column_index(entity, field))
     return statements
+
+
+def _check_type(entity: EntityDef, field: FieldDef, declared: str) -> None:
+    if field.kind is not None and sql.SQLITE_TYPES[field.kind] != declared:
+        raise DataError(
+            "SCHEMA_INIT_FAILED",
+            f"{entity.name}.{field.name} is {field.type} in the manifest, but its column was made for another type.",
+            hint="Give the field its old type back, or another name.",
+        )

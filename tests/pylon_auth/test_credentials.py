@@ -35,7 +35,7 @@ def resolver(sessions: SessionStore) -> CredentialResolver:
         ("Bearer  abc", " abc"),
         ("Bearer ", ""),
         ("bearer abc", None),
-        ("Bearer", None),
+        ("Bearer", ""),
         ("Basic abc", None),
         ("Bearerabc", None),
     ],

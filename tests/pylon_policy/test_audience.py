@@ -1,5 +1,6 @@
 """Who counts as the same viewer, and when everyone's view may have changed."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -14,7 +15,12 @@ GUEST = AuthContext(user_id="guest", is_guest=True)
 
 
 def make_engine(
-    read: str = "true", *, default_allow: bool = False, kind: str = "string", **policy: str
+    read: str = "true",
+    *,
+    default_allow: bool = False,
+    kind: str = "string",
+    hide: Sequence[str] = (),
+    **policy: str,
 ) -> PolicyEngine:
     fields: list[dict[str, Any]] = [
         {"name": "ownerId", "type": kind, "optional": True, "unique": False},
@@ -27,6 +33,7 @@ def make_engine(
         "entities": [{"name": "Note", "fields": fields, "indexes": []}],
         "routes": [],
         "policies": [{"name": "notes", "entity": "Note", "allowRead": read} | policy],
+        "auth": {"user": {"entity": "Note", "hide": hide}},
     }
     return PolicyEngine(AppManifest.model_validate(document), default_allow=default_allow)
 
@@ -69,8 +76,9 @@ def test_the_fingerprint_is_stable() -> None:
         make_engine("data.ownerId == auth.userId", default_allow=True),
         make_engine("data.ownerId == auth.userId", kind="int"),
         make_engine("", allow="true"),
+        make_engine("data.ownerId == auth.userId", hide=["title"]),
     ],
-    ids=["expression", "default", "field kind", "no read rule"],
+    ids=["expression", "default", "field kind", "no read rule", "a field that is hidden"],
 )
 def test_the_fingerprint_changes_when_visibility_could(changed: PolicyEngine) -> None:
     assert changed.fingerprint != make_engine("data.ownerId == auth.userId").fingerprint

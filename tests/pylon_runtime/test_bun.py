@@ -26,6 +26,13 @@ export default %s({ handler: async (ctx, args) => {
 WRITE_THEN_WAIT = WAIT.replace("appendFileSync(", 'await ctx.db.insert("Lot", { title: "once" }); appendFileSync(')
 
 
+LEAVE_ONE_BEHIND = """import { writeFileSync } from "node:fs";
+export default action({ handler: async (ctx, args) => {
+    const helper = Bun.spawn(args.command as string[], { stdio: ["ignore", "inherit", "inherit"] });
+    writeFileSync(args.helper as string, String(helper.pid));
+    process.exit(1); } });"""
+
+
 class MakeApp(Protocol):
     def __call__(self, functions: dict[str, str] | None, **options: Any) -> BunApp: ...
 
@@ -159,6 +166,24 @@ def test_an_action_whose_process_is_killed_does_not_run_again(
     assert code_of(waiting) == ("RUNNER_EXITED", 502)
     assert gate.starts() == 1
     assert app.serving_pid() > 0
+
+
+@pytest.mark.parametrize(
+    "command", [["sleep", "60"], ["setsid", "sleep", "60"]], ids=["its group", "a group of its own"]
+)
+def test_an_end_is_noticed_at_once_though_something_it_started_goes_on(
+    make_app: MakeApp, tmp_path: Path, command: list[str]
+) -> None:
+    app = make_app({"quit": LEAVE_ONE_BEHIND, "one": ONE})
+    helper = tmp_path / "helper"
+    app.runtime.start()
+
+    error = app.fail("quit", {"command": command, "helper": str(helper)})
+
+    if command[0] == "setsid":
+        os.kill(int(helper.read_text()), signal.SIGKILL)
+    assert error.code == "RUNNER_EXITED"
+    assert app.call("one") == 1
 
 
 def test_a_reload_brings_new_code_and_drops_no_call(

@@ -137,7 +137,7 @@ def test_reading_is_never_checked(rig: GatewayRig, method: str) -> None:
     assert rig.send(method, "/api/x", origin="https://evil.example").status == 200
 
 
-@pytest.mark.parametrize("scheme", ["bearer x", "Bearer", "Basic Bearer "])
+@pytest.mark.parametrize("scheme", ["bearer x", "Bearerx", "Basic Bearer "])
 def test_only_a_real_bearer_header_skips_the_check(rig: GatewayRig, scheme: str) -> None:
     response = rig.send("POST", "/api/x", origin="https://evil.example", authorization=scheme)
 
@@ -147,7 +147,7 @@ def test_only_a_real_bearer_header_skips_the_check(rig: GatewayRig, scheme: str)
 def test_an_empty_bearer_does_not_fall_back_to_the_cookie(rig: GatewayRig) -> None:
     token = rig.sessions.create("u1").token
 
-    rig.send("POST", "/api/x", origin="https://evil.example", authorization="Bearer ", cookie=f"{COOKIE}={token}")
+    rig.send("POST", "/api/x", origin="https://evil.example", authorization="Bearer", cookie=f"{COOKIE}={token}")
 
     assert rig.caller.auth is ANONYMOUS
 

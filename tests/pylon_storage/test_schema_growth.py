@@ -7,7 +7,9 @@ import pytest
 
 from pylon_core import jsontext
 from pylon_core.clock import SystemClock
+from pylon_core.diagnostics import has_errors
 from pylon_core.manifest import AppManifest, parse_manifest
+from pylon_core.manifest_checks import check_manifest
 from pylon_http import DataError, Filter
 from pylon_storage import NoFaults, SqliteStore
 
@@ -24,6 +26,13 @@ def manifest(**entities: list[dict[str, Any]]) -> AppManifest:
         "routes": [],
         "entities": [{"name": name, "fields": fields, "indexes": []} for name, fields in entities.items()],
     }
+    return parse_manifest(jsontext.encode(document))
+
+
+def with_index(app: AppManifest, name: str) -> AppManifest:
+    """The manifest with one more index, on ``Note.a``."""
+    document = app.to_wire()
+    document["entities"][0]["indexes"] = [{"name": name, "fields": ["a"], "unique": False}]
     return parse_manifest(jsontext.encode(document))
 
 
@@ -95,6 +104,22 @@ def test_a_unique_column_that_came_later_is_unique(tmp_path: Path) -> None:
     grown.close()
 
     assert refused.value.status == 409
+
+
+def test_an_index_of_the_manifest_never_stands_in_for_a_later_uniqueness(tmp_path: Path) -> None:
+    """Of two indexes with one name the second would silently not be made."""
+    before = manifest(Note=[field("a")])
+    after = manifest(Note=[field("a"), field("slug", unique=True)])
+    open_store(tmp_path, with_index(before, "slug_unique")).close()
+
+    grown = open_store(tmp_path, with_index(after, "slug_unique"))
+    grown.transact(lambda tx: tx.insert("Note", {"slug": "s"}))
+    with pytest.raises(DataError) as refused:
+        grown.transact(lambda tx: tx.insert("Note", {"slug": "s"}))
+    grown.close()
+
+    assert refused.value.status == 409
+    assert has_errors(check_manifest(with_index(after, "slug_key")))
 
 
 def test_when_who_may_see_what_changes_every_cursor_must_start_again(tmp_path: Path) -> None:
@@ -185,3 +210,26 @@ def test_a_second_store_on_the_same_file_is_refused_until_the_first_is_closed(tm
 
     assert refused.value.code == "SCHEMA_INIT_FAILED"
     assert "Another server" in refused.value.message
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [("string", "int"), ("string", "bool"), ("int", "string"), ("float", "string"), ("int", "float")],
+)
+def test_a_field_that_changed_its_type_is_refused_and_nothing_is_touched(
+    tmp_path: Path, old: str, new: str
+) -> None:
+    values = {"string": "5", "int": 5, "float": 5.0}
+    store = open_store(tmp_path, manifest(Note=[field("a", old)]))
+    row = store.transact(lambda tx: tx.insert("Note", {"a": values[old]}))
+    store.close()
+
+    with pytest.raises(DataError) as refused:
+        open_store(tmp_path, manifest(Note=[field("a", new)]))
+    reopened = open_store(tmp_path, manifest(Note=[field("a", old)]))
+    kept = reopened.get("Note", row["id"])
+    reopened.close()
+
+    assert refused.value.code == "SCHEMA_INIT_FAILED"
+    assert "Note.a" in refused.value.message
+    assert kept == row

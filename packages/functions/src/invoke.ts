@@ -84,15 +84,18 @@ export class Invoker {
   }
 }
 
+/** Codes that Bun itself gives to errors: of modules, URLs, arguments. */
+const RUNTIME_CODE = /^(ERR_|MODULE_NOT_FOUND$)/;
+
 /**
- * The code of an error that was thrown for the caller to see, or null. Errors of the system (a file, a socket)
- * have codes too, but those tell of paths and addresses and stay inside.
+ * The code of an error that was thrown for the caller to see, or null. Errors of the system (a file, a socket) and
+ * of Bun have codes too, but those tell of paths and addresses and stay inside.
  */
 function publicCode(error: unknown): string | null {
   if (typeof error !== "object" || error === null) return null;
   if ("errno" in error || "syscall" in error) return null;
   const { code } = error as { code?: unknown };
-  return typeof code === "string" && code !== "" ? code : null;
+  return typeof code === "string" && code !== "" && !RUNTIME_CODE.test(code) ? code : null;
 }
 
 function publicMessage(error: unknown): string {

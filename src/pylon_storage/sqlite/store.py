@@ -218,15 +218,15 @@ def _bring_up(connect: Callable[[], apsw.Connection], manifest: AppManifest, vis
         ) from error
 
 
-def _tables(connection: apsw.Connection) -> dict[str, frozenset[str]]:
+def _tables(connection: apsw.Connection) -> dict[str, dict[str, str]]:
     rows = connection.execute(
-        "SELECT t.name, c.name FROM pragma_table_list AS t, pragma_table_info(t.name) AS c"
+        "SELECT t.name, c.name, c.type FROM pragma_table_list AS t, pragma_table_info(t.name) AS c"
         " WHERE t.schema = 'main' AND t.type = 'table'"
     )
-    tables: dict[str, set[str]] = {}
-    for table, column in rows:
-        tables.setdefault(table, set()).add(column)
-    return {table: frozenset(columns) for table, columns in tables.items()}
+    tables: dict[str, dict[str, str]] = {}
+    for table, column, declared in rows:
+        tables.setdefault(table, {})[column] = declared
+    return tables
 
 
 _: type[DataStore] = SqliteStore
