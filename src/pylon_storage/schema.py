@@ -46,6 +46,6 @@ def _check_type(entity: EntityDef, field: FieldDef, declared: str) -> None:
     if field.kind is not None and sql.SQLITE_TYPES[field.kind] != declared:
         raise DataError(
             "SCHEMA_INIT_FAILED",
-            f"{entity.name}.{field.name} is {field.type} in the manifest, but its column was made for another type.",
+            f"{entity.name}.{field.name} is {field.type} in the manifest, but its column has another type.",
             hint="Give the field its old type back, or another name.",
         )
