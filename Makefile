@@ -4,6 +4,7 @@
 
 PYTHON ?= python3.11
 BIN := .venv/bin
+export PATH := $(CURDIR)/.venv/bin:$(PATH)
 JOBS ?= auto
 
 help: ## Show this list
