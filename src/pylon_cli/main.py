@@ -1,7 +1,10 @@
 """The command group and the one place that turns outcomes into exit codes (contract 16 §1.1)."""
 
+import os
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
+from typing import TextIO
 
 import click
 from click.exceptions import NoArgsIsHelpError
@@ -30,7 +33,28 @@ cli.add_command(start)
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code; ``--json`` may stand anywhere in it."""
     words = list(sys.argv[1:] if arguments is None else arguments)
-    output = Output.for_arguments(words)
+    try:
+        return _run(words, Output.for_arguments(words))
+    finally:
+        for stream in (sys.stdout, sys.stderr):
+            _let_go(stream)
+
+
+def _let_go(stream: TextIO | None) -> None:
+    """Drop what a stream cannot write any more (a full disk, a terminal that went away). Python would try again on
+    the way out, fail, and turn the exit code into 120."""
+    if stream is None:
+        return
+    try:
+        stream.flush()
+    except (OSError, ValueError):
+        with suppress(OSError, ValueError):
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, stream.fileno())
+            os.close(nowhere)
+
+
+def _run(words: list[str], output: Output) -> int:
     try:
         result = cli.main(output.without_json_flag(words), prog_name="pylon", standalone_mode=False, obj=output)
     except NoArgsIsHelpError as usage:
