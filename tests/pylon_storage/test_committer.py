@@ -4,6 +4,7 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 
+import apsw
 import pytest
 
 from pylon_core.clock import SystemClock
@@ -165,6 +166,34 @@ def test_faults_strike_at_their_point_and_only_the_nth_time(tmp_path: Path, poin
     copy = open_store(tmp_path / "fault.db")
     assert copy.head() == (2 if stored else 1)
     copy.close()
+
+
+def test_a_database_that_cannot_be_announced_after_a_failed_commit_is_opened_once_more(tmp_path: Path) -> None:
+    def fail() -> None:
+        raise apsw.IOError("sync failed")
+
+    store = open_store(tmp_path / "reopen.db", ArmedFaults({"store.before_commit": 2}, fail))
+    heard: list[int] = []
+    store.subscribe(lambda events: heard.extend(event.seq for event in events))
+    refusals: list[BaseException] = [DataError("NOT_AVAILABLE", "Out of descriptors.")]
+    announce = store.committer._on_reopen
+
+    def out_of_descriptors() -> None:
+        if refusals:
+            raise refusals.pop()
+        announce()
+
+    store.committer._on_reopen = out_of_descriptors
+    insert(store, "first")
+    with pytest.raises(DataError) as unknown:
+        insert(store, "unknown")
+    with pytest.raises(DataError) as unavailable:
+        insert(store, "refused")
+    insert(store, "well again")
+    store.close()
+
+    assert (unknown.value.code, unavailable.value.code) == ("COMMIT_FAILED", "NOT_AVAILABLE")
+    assert heard == [1, 2]
 
 
 def test_faults_are_read_from_text() -> None:

@@ -257,7 +257,7 @@ class GroupCommitter:
         try:
             connection = self._ready_connection()
             connection.execute("BEGIN IMMEDIATE")
-        except apsw.Error as error:
+        except (apsw.Error, DataError) as error:
             log.exception("database_unavailable", error=type(error).__name__)
             self._abandon()
             return None
