@@ -44,7 +44,7 @@ def _list(reader: Reader, entity: str, _operation: Database) -> Any:
 
 
 def _lookup(reader: Reader, entity: str, operation: Database) -> Any:
-    if not isinstance(operation.field, str) or isinstance(operation.value, dict):
+    if not isinstance(operation.field, str) or not isinstance(operation.value, str | int | float):
         raise DataError("INVALID_QUERY", "lookup needs the name of a field and a plain value.")
     return reader.lookup(entity, operation.field, operation.value)
 

@@ -3,6 +3,7 @@
 Never does I/O and never names a database or a server library.
 """
 
+from pylon_http.aggregates import Aggregation
 from pylon_http.changes import ChangeEvent, ChangeKind
 from pylon_http.datastore import (
     Condition,
@@ -12,12 +13,15 @@ from pylon_http.datastore import (
     LogPage,
     Outcome,
     Reader,
+    RerunRefused,
     Row,
     TxStore,
 )
 from pylon_http.messages import Answer, Headers, HttpMethod, PendingResponse, Request, Response
+from pylon_http.search import Search, SearchPage
 
 __all__ = [
+    "Aggregation",
     "Answer",
     "ChangeEvent",
     "ChangeKind",
@@ -32,7 +36,10 @@ __all__ = [
     "PendingResponse",
     "Reader",
     "Request",
+    "RerunRefused",
     "Response",
     "Row",
+    "Search",
+    "SearchPage",
     "TxStore",
 ]

@@ -8,12 +8,17 @@ suite in ``tests/conformance``.
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from typing import Any, Generic, Protocol, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar, cast
 
 import msgspec
 
 from pylon_core.errors import PylonError
 from pylon_http.changes import ChangeEvent
+from pylon_http.where import EVERYTHING, Scalar, Where
+
+if TYPE_CHECKING:  # they are built from the types below
+    from pylon_http.aggregates import Aggregation
+    from pylon_http.search import Search, SearchPage
 
 Row = dict[str, Any]
 """An entity row: ``id`` and every declared field, values in their declared JSON types."""
@@ -23,6 +28,13 @@ T = TypeVar("T")
 
 class DataError(PylonError):
     """The store refused or could not do it; ``code`` is one of contract 12 §6."""
+
+
+class RerunRefused(DataError):  # noqa: N818 - reads as what happened
+    """Raised by work that cannot be done twice when a store runs it again; its caller may start anew."""
+
+    def __init__(self) -> None:
+        super().__init__("CONFLICT", "Others changed the same rows at the same time. Try again.")
 
 
 class Outcome(Generic[T]):
@@ -54,16 +66,17 @@ class Condition(msgspec.Struct, frozen=True):
 class Filter(msgspec.Struct, frozen=True):
     """Which rows, in which order: the caller's filter and, ANDed, the condition its read policy compiled to.
 
-    ``where`` is the filter language of contract 12 §7 without its ``$order``, ``$limit`` and ``$offset``
-    members, which stand beside it. ``after`` is exclusive and means "by ``id`` ascending, from there on".
-    ``limit`` ``None`` means every row.
+    ``after`` is exclusive and means "by ``id`` ascending, from there on". ``limit`` ``None`` means every row; with
+    ``limit_per``, a field, it counts the rows of each value of that field apart. A ``where`` with a search orders
+    by relevance, best first, unless ``order`` says otherwise.
     """
 
-    where: Mapping[str, Any] = {}
+    where: Where = EVERYTHING
     condition: Condition | None = None
     order: tuple[tuple[str, bool], ...] = ()
-    """Pairs of field and whether it descends; ``id`` ascending breaks ties."""
+    """Pairs of field and whether it descends (null is least); ``id`` ascending breaks ties."""
     limit: int | None = None
+    limit_per: str | None = None
     offset: int = 0
     after: str | None = None
 
@@ -92,8 +105,16 @@ class Reader(Protocol):
     def count(self, entity: str, rows: Filter) -> int:
         """How many rows a filter selects, its limit and offset aside."""
 
-    def lookup(self, entity: str, field: str, value: Any) -> Row | None:
-        """The first row by id whose field equals the value, or ``None``."""
+    def lookup(self, entity: str, field: str, value: Scalar) -> Row | None:
+        """The first row by id whose field equals the value, or ``None``. A text also stands for the number,
+        boolean or datetime it spells; one that spells none finds nothing."""
+
+    def aggregate(self, entity: str, wanted: "Aggregation") -> list[Row]:
+        """One row a group, by measure and key name; without groups exactly one. Errors as for ``query``."""
+
+    def search(self, entity: str, wanted: "Search") -> "SearchPage":
+        """SEARCH_NOT_CONFIGURED for an entity without a search block; INVALID_QUERY for a filter on what is no
+        facet of it, or a sort by what is not sortable."""
 
 
 class TxStore(Reader, Protocol):
@@ -141,8 +162,10 @@ class DataStore(Protocol):
         """Run ``work`` in one transaction and return its result once that is durable.
 
         When ``work`` raises, nothing it wrote remains and the error goes on to the caller. ``work`` may run on
-        another thread, may not call ``transact`` (NESTED_TRANSACTION) and must bound its own waits. COMMIT_FAILED
-        means the outcome is unknown: the caller must ask by op id before trying again.
+        another thread, may not call ``transact`` (NESTED_TRANSACTION) and must bound its own waits. It is run
+        again from its start when the database could not put it in an order with others: it must do nothing that
+        cannot be done twice, or raise ``RerunRefused`` when it is. COMMIT_FAILED means the outcome is unknown: the
+        caller must ask by op id before trying again. NOT_AVAILABLE means that nothing was done.
         """
 
     def submit(self, work: Callable[[TxStore], T], done: Callable[[Outcome[T]], None]) -> None:

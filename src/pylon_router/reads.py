@@ -12,6 +12,7 @@ import msgspec
 from pylon_auth import AuthContext
 from pylon_core.errors import PylonError
 from pylon_http import DataError, Filter, Row
+from pylon_http.where import fields_of
 from pylon_policy import denial
 from pylon_router.context import RouterContext
 from pylon_router.params import ROWS_MAX
@@ -32,7 +33,7 @@ def readable(ctx: RouterContext, auth: AuthContext, entity: str, wanted: Filter)
     ctx.entity(entity)
     if ctx.policies.never_reads(entity, auth):
         raise denial()
-    refuse_secret_fields(ctx, auth, entity, [*wanted.where, *(field for field, _ in wanted.order)])
+    refuse_secret_fields(ctx, auth, entity, [*fields_of(wanted.where), *(field for field, _ in wanted.order)])
     return msgspec.structs.replace(wanted, condition=ctx.policies.read_condition(entity, auth))
 
 

@@ -35,7 +35,7 @@ from pylon_runtime.socket_auth import SocketAuthenticator
 from pylon_runtime.static_files import StaticFiles
 from pylon_runtime.version import VERSION
 from pylon_runtime.wsgi import WsgiApp
-from pylon_storage import SqliteSessionBackend, SqliteStore, parse_faults
+from pylon_storage import SqliteStore, SqlSessionBackend, parse_faults
 
 log = structlog.get_logger("pylon.application")
 
@@ -95,7 +95,7 @@ def build(
         store = _open_store(config, folder, loaded, environ, clock)
         undo.callback(store.close)
         sessions = SessionStore(
-            SqliteSessionBackend(store.committer, store.readers),
+            SqlSessionBackend(store.tables),
             clock,
             secrets.token_bytes,
             lifetime_s=loaded.manifest.auth.session.expires_in,

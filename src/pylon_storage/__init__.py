@@ -4,7 +4,7 @@ Never knows requests, what policies mean, or the server.
 """
 
 from pylon_storage.faults import FaultPoints, NoFaults, parse_faults
-from pylon_storage.sqlite.sessions import SqliteSessionBackend
+from pylon_storage.sessions import SqlSessionBackend
 from pylon_storage.sqlite.store import EphemeralStore, SqliteStore
 
-__all__ = ["EphemeralStore", "FaultPoints", "NoFaults", "SqliteSessionBackend", "SqliteStore", "parse_faults"]
+__all__ = ["EphemeralStore", "FaultPoints", "NoFaults", "SqlSessionBackend", "SqliteStore", "parse_faults"]

@@ -1,14 +1,20 @@
 """Rows between JSON and columns: what a field accepts, what a column gives back (contract 12 §4).
 
-One codec per entity, built when the store opens; pure, so any thread may use it.
+One codec per entity and dialect, built when the store opens; pure, so any thread may use it.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
+from pylon_core import jsontext
+from pylon_core.errors import PylonError
 from pylon_core.manifest import EntityDef, FieldDef, FieldKind
 from pylon_http import DataError, Row
+from pylon_http.where import Scalar
 from pylon_storage import sql
+from pylon_storage.datetimes import parse_instant
+from pylon_storage.dialect import Dialect
 
 _INT64 = range(-(2**63), 2**63)
 _RESERVED_CRDT = frozenset({"counter", "list", "movable-list", "tree"})
@@ -21,7 +27,18 @@ class _WrongTypeError(Exception):
 def _text(value: Any) -> str:
     if type(value) is not str:
         raise _WrongTypeError("expected a string")
+    if "\0" in value:  # Postgres cannot hold it, and SQLite's functions end there
+        raise _WrongTypeError("expected a string without NUL characters")
     return value
+
+
+def _instant(value: Any) -> str:
+    try:
+        return parse_instant(_text(value))
+    except ValueError:
+        raise _WrongTypeError(
+            "expected a date and time with its offset from UTC, such as 2026-05-02T22:22:53Z"
+        ) from None
 
 
 def _integer(value: Any) -> int:
@@ -38,9 +55,12 @@ def _number(value: Any) -> float:
     if type(value) is not float and type(value) is not int:
         raise _WrongTypeError("expected a number")
     try:
-        return float(value) + 0.0  # SQLite has no negative zero; what is answered is what is stored
+        number = float(value) + 0.0  # SQLite has no negative zero; what is answered is what is stored
     except OverflowError:
-        raise _WrongTypeError("expected a number that fits a double") from None
+        number = math.inf
+    if not math.isfinite(number):
+        raise _WrongTypeError("expected a number that fits a double")
+    return number
 
 
 def _boolean(value: Any) -> bool:
@@ -58,7 +78,7 @@ def _unsupported(_value: Any) -> Any:
 _ACCEPT: Mapping[FieldKind, Callable[[Any], Any]] = {
     FieldKind.STRING: _text,
     FieldKind.RICHTEXT: _text,
-    FieldKind.DATETIME: _text,
+    FieldKind.DATETIME: _instant,
     FieldKind.ID: _text,
     FieldKind.INT: _integer,
     FieldKind.FLOAT: _number,
@@ -75,14 +95,16 @@ def _acceptor(field: FieldDef) -> Callable[[Any], Any]:
 class EntityCodec:
     """Checks payloads of one entity and decodes its rows; holds the statements that never change."""
 
-    def __init__(self, entity: EntityDef) -> None:
+    def __init__(self, entity: EntityDef, dialect: Dialect) -> None:
         self.entity = entity.name
+        self.dialect = dialect
         self.columns = ("id", *(field.name for field in entity.fields))
-        self._known = frozenset(self.columns)
+        self._kinds = {"id": FieldKind.ID, **{f.name: f.kind or FieldKind.STRING for f in entity.fields}}
         self._accept = {field.name: _acceptor(field) for field in entity.fields}
         self._required = tuple(field.name for field in entity.fields if not field.optional)
         self._optional = frozenset(field.name for field in entity.fields if field.optional)
-        self._bools = tuple(field.name for field in entity.fields if field.kind is FieldKind.BOOL)
+        self._to_column = self._converters(dialect.to_column)
+        self._from_column = self._converters(dialect.from_column)
         self._blank: Row = dict.fromkeys(self.columns)
         self._type_error = "CRDT_APPLY_FAILED" if entity.crdt else "INVALID_DATA"
         marks = ", ".join("?" * len(self.columns))
@@ -114,19 +136,72 @@ class EntityCodec:
                 raise DataError("UPDATE_FAILED", f"{self.entity}.{field} is required and cannot be null.")
         return values
 
-    def decode(self, values: tuple[Any, ...]) -> Row:
+    def encode(self, values: Row) -> list[Any]:
+        """Checked values as parameters, in their order."""
+        if not self._to_column:
+            return list(values.values())
+        return [
+            value if value is None or field not in self._to_column else self._to_column[field](value)
+            for field, value in values.items()
+        ]
+
+    def decode(self, values: Sequence[Any]) -> Row:
+        """A row from what ``select_sql`` gave."""
         row = dict(zip(self.columns, values, strict=True))
-        for field in self._bools:
-            if row[field] is not None:
-                row[field] = row[field] != 0
+        for field, convert in self._from_column.items():
+            value = row[field]
+            if value is not None:
+                row[field] = convert(value)
         return row
 
-    def check_column(self, name: str) -> None:
-        if name not in self._known:
-            raise DataError(
-                "INVALID_COLUMN",
-                f"{self.entity} has no field {name!r}. Its fields are: {', '.join(self.columns)}.",
-            )
+    def kind(self, field: str) -> FieldKind:
+        """Raises INVALID_COLUMN for a name that is not a field."""
+        kind = self._kinds.get(field)
+        if kind is None:
+            raise self._unknown(field)
+        return kind
+
+    def is_nullable(self, field: str) -> bool:
+        """Whether the manifest allows null there. Raises INVALID_COLUMN for a name that is not a field."""
+        self.kind(field)
+        return field in self._optional
+
+    def operand(self, field: str, value: Scalar) -> Any:
+        """A value to compare the field with, as a parameter. Raises INVALID_COLUMN, and INVALID_QUERY for one that
+        no value of the field could equal, such as text for a number."""
+        kind = self.kind(field)
+        if kind in (FieldKind.INT, FieldKind.FLOAT) and isinstance(value, int | float) and type(value) is not bool:
+            return self.dialect.number(value) if kind is FieldKind.INT else _nearest_double(value)
+        try:
+            accepted = _ACCEPT[kind](value)
+        except _WrongTypeError as problem:
+            raise DataError("INVALID_QUERY", f"{self.entity}.{field}: {problem}.") from None
+        convert = self.dialect.to_column.get(kind)
+        return accepted if convert is None else convert(accepted)
+
+    def spelled(self, field: str, text: str) -> Scalar | None:
+        """The value of the field that a text spells, as in a URL; ``None`` when it spells none."""
+        match self.kind(field):
+            case FieldKind.INT | FieldKind.FLOAT:
+                return _spelled_number(text)
+            case FieldKind.BOOL:
+                return {"true": True, "1": True, "false": False, "0": False}.get(text)
+            case FieldKind.DATETIME:
+                try:
+                    return parse_instant(text)
+                except ValueError:
+                    return None
+            case _:
+                return None if "\0" in text else text
+
+    def _unknown(self, field: str) -> DataError:
+        return DataError(
+            "INVALID_COLUMN",
+            f"{self.entity} has no field {field!r}. Its fields are: {', '.join(self.columns)}.",
+        )
+
+    def _converters(self, by_kind: Mapping[FieldKind, Callable[[Any], Any]]) -> dict[str, Callable[[Any], Any]]:
+        return {field: by_kind[kind] for field, kind in self._kinds.items() if kind in by_kind}
 
     def _checked(self, data: Mapping[str, Any]) -> Row:
         values: Row = {}
@@ -134,10 +209,26 @@ class EntityCodec:
             accept = self._accept.get(field)
             if accept is None:
                 if field != "id":
-                    self.check_column(field)
+                    raise self._unknown(field)
                 continue
             try:
                 values[field] = None if value is None else accept(value)
             except _WrongTypeError as problem:
                 raise DataError(self._type_error, f"{self.entity}.{field}: {problem}.") from None
         return values
+
+
+def _nearest_double(number: float) -> float:
+    try:
+        return float(number)
+    except OverflowError:
+        return math.inf if number > 0 else -math.inf
+
+
+def _spelled_number(text: str) -> int | float | None:
+    """A JSON number."""
+    try:
+        value = jsontext.decode(text)
+    except PylonError:
+        return None
+    return value if type(value) in (int, float) else None

@@ -8,12 +8,13 @@ from collections.abc import Mapping
 from pylon_core.manifest import AppManifest, EntityDef, FieldDef
 from pylon_http import DataError
 from pylon_storage import sql
+from pylon_storage.dialect import Dialect
 
 Columns = Mapping[str, str]
-"""A table's columns and the type each was declared with."""
+"""A table's columns and the type each has, spelled as the dialect declares it."""
 
 
-def additions(manifest: AppManifest, existing: Mapping[str, Columns]) -> list[str]:
+def additions(manifest: AppManifest, existing: Mapping[str, Columns], dialect: Dialect) -> list[str]:
     """Statements that create missing tables, columns and indexes; ``existing`` has what is there, by table.
 
     Raises DataError SCHEMA_INIT_FAILED for a field whose column was made for another type: what is stored there
@@ -23,27 +24,27 @@ def additions(manifest: AppManifest, existing: Mapping[str, Columns]) -> list[st
     for entity in manifest.entities:
         columns = existing.get(entity.name)
         if columns is None:
-            statements.append(sql.create_table(entity))
+            statements.append(sql.create_table(entity, dialect))
         else:
-            statements.extend(_missing_columns(entity, columns))
-        statements.extend(sql.create_index(entity, index) for index in entity.indexes)
+            statements.extend(_missing_columns(entity, columns, dialect))
+        statements.extend(sql.create_index(entity, index, dialect) for index in entity.indexes)
     return statements
 
 
-def _missing_columns(entity: EntityDef, columns: Columns) -> list[str]:
+def _missing_columns(entity: EntityDef, columns: Columns, dialect: Dialect) -> list[str]:
     statements: list[str] = []
     for field in entity.fields:
         if field.name in columns:
-            _check_type(entity, field, columns[field.name])
+            _check_type(entity, field, columns[field.name], dialect)
             continue
-        statements.append(sql.add_column(entity, field))
+        statements.append(sql.add_column(entity, field, dialect))
         if field.unique:
             statements.append(sql.create_unique_column_index(entity, field))
     return statements
 
 
-def _check_type(entity: EntityDef, field: FieldDef, declared: str) -> None:
-    if field.kind is not None and sql.SQLITE_TYPES[field.kind] != declared:
+def _check_type(entity: EntityDef, field: FieldDef, declared: str, dialect: Dialect) -> None:
+    if sql.column_type(field, dialect) != declared:
         raise DataError(
             "SCHEMA_INIT_FAILED",
             f"{entity.name}.{field.name} is {field.type} in the manifest, but its column has another type.",

@@ -5,6 +5,8 @@ from typing import Any
 import pytest
 
 from pylon_http import Condition, DataError, DataStore, Filter
+from pylon_http.filters import parse_where
+from pylon_http.where import equal
 
 ROWS = (
     {"title": "a", "rank": 1, "done": True, "score": 1.5},
@@ -25,7 +27,8 @@ def _rows(store: DataStore) -> None:
 
 def titles(store: DataStore, **rows: Any) -> list[str]:
     with store.read() as reader:
-        return [row["title"] for row in reader.query("Note", Filter(**rows))]
+        where = parse_where(rows.pop("where", {}))
+        return [row["title"] for row in reader.query("Note", Filter(where=where, **rows))]
 
 
 @pytest.mark.parametrize(
@@ -41,7 +44,17 @@ def titles(store: DataStore, **rows: Any) -> list[str]:
         ({"rank": {"$gte": 2, "$lt": 3}}, ["b"]),
         ({"score": {"$gt": 1}}, ["a", "b"]),
         ({"score": {"$lte": 1.5}}, ["a", "Bug 50%"]),
-        ({"title": {"$like": "bug"}}, ["Bug 50%"]),
+        ({"title": {"$like": "Bug"}}, ["Bug 50%"]),
+        ({"title": {"$like": "bug"}}, []),
+        ({"title": {"$like": "0%"}}, ["Bug 50%"]),
+        ({"title": {"$like": "_"}}, []),
+        ({"title": {"$like": ""}}, ["a", "b", "c", "Bug 50%"]),
+        ({"rank": {"$exists": True}}, ["a", "b", "c"]),
+        ({"rank": {"$exists": False}}, ["Bug 50%"]),
+        ({"$or": [{"rank": 1}, {"done": False}]}, ["a", "b"]),
+        ({"$or": [{"rank": {"$gt": 1}}, {"title": "a"}], "done": {"$exists": True}}, ["a", "b"]),
+        ({"$and": [{"rank": {"$gt": 1}}, {"rank": {"$lt": 3}}]}, ["b"]),
+        ({"$or": [{}]}, ["a", "b", "c", "Bug 50%"]),
         ({"rank": {"$in": [1, 3, 9]}}, ["a", "c"]),
         ({"title": {"$in": ["a", "b"]}, "done": True}, ["a"]),
         ({"done": {"$in": [True]}}, ["a", "Bug 50%"]),
@@ -51,7 +64,6 @@ def titles(store: DataStore, **rows: Any) -> list[str]:
         ({"rank": 10**400}, []),
         ({"rank": {"$lt": 10**400}}, ["a", "b", "c"]),
         ({"rank": {"$lt": -(10**400)}}, []),
-        ({"title": ["a"]}, []),
     ],
     ids=lambda value: repr(value)[:40],
 )
@@ -75,6 +87,20 @@ def test_the_callers_filter_and_the_condition_are_both_required(store: DataStore
         ({"title": {"$like": 5}}, "INVALID_QUERY"),
         ({"title": {"$like": "%a" * 30_000}}, "INVALID_QUERY"),
         ({"title": {"$in": "ab"}}, "INVALID_QUERY"),
+        ({"title": ["a"]}, "INVALID_QUERY"),
+        ({"title": 5}, "INVALID_QUERY"),
+        ({"rank": "1"}, "INVALID_QUERY"),
+        ({"rank": True}, "INVALID_QUERY"),
+        ({"rank": {"$in": [1, "a"]}}, "INVALID_QUERY"),
+        ({"rank": {"$like": "1"}}, "INVALID_QUERY"),
+        ({"rank": {"$gt": None}}, "INVALID_QUERY"),
+        ({"done": "yes"}, "INVALID_QUERY"),
+        ({"title": "a\0b"}, "INVALID_QUERY"),
+        ({"title": {"$search": "a"}}, "INVALID_QUERY"),
+        ({"$search": "a"}, "SEARCH_NOT_CONFIGURED"),
+        ({"$or": []}, "INVALID_QUERY"),
+        ({"$or": [{"$limit": 1}]}, "INVALID_QUERY"),
+        ({"$nor": [{"rank": 1}]}, "INVALID_QUERY"),
     ],
     ids=lambda value: repr(value)[:40],
 )
@@ -101,7 +127,7 @@ def test_limit_offset_and_after_page_without_overlap(store: DataStore) -> None:
 
 def test_count_ignores_the_page(store: DataStore) -> None:
     with store.read() as reader:
-        assert reader.count("Note", Filter(where={"done": True}, limit=1)) == 2
+        assert reader.count("Note", Filter(where=equal("done", value=True), limit=1)) == 2
 
 
 def test_lookup_finds_the_first_by_id(store: DataStore) -> None:

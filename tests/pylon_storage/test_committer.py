@@ -50,7 +50,7 @@ def test_work_that_gathers_while_one_thread_leads_is_committed_together(store: S
     others = [threading.Thread(target=insert, args=(store, f"n{number}")) for number in range(20)]
     for thread in others:
         thread.start()
-    while len(store.committer._queue) < 20:
+    while len(store._committer._queue) < 20:
         assert leader.is_alive()
     go_on.set()
     for thread in (leader, *others):
@@ -176,14 +176,14 @@ def test_a_database_that_cannot_be_announced_after_a_failed_commit_is_opened_onc
     heard: list[int] = []
     store.subscribe(lambda events: heard.extend(event.seq for event in events))
     refusals: list[BaseException] = [DataError("NOT_AVAILABLE", "Out of descriptors.")]
-    announce = store.committer._on_reopen
+    announce = store._committer._on_reopen
 
     def out_of_descriptors() -> None:
         if refusals:
             raise refusals.pop()
         announce()
 
-    store.committer._on_reopen = out_of_descriptors
+    store._committer._on_reopen = out_of_descriptors
     insert(store, "first")
     with pytest.raises(DataError) as unknown:
         insert(store, "unknown")

@@ -9,7 +9,7 @@ import pytest
 from pylon_auth.sessions import Session
 from pylon_core.clock import SystemClock
 from pylon_core.manifest import parse_manifest
-from pylon_storage import NoFaults, SqliteSessionBackend, SqliteStore
+from pylon_storage import NoFaults, SqliteStore, SqlSessionBackend
 
 MANIFEST = parse_manifest(
     '{"manifest_version": 1, "name": "s", "version": "1", "routes": [], "entities": '
@@ -42,8 +42,8 @@ def make_session(name: str = "a", user_id: str = "u1", expires_at: int = 0) -> S
     )
 
 
-def backend_of(store: SqliteStore) -> SqliteSessionBackend:
-    return SqliteSessionBackend(store.committer, store.readers)
+def backend_of(store: SqliteStore) -> SqlSessionBackend:
+    return SqlSessionBackend(store.tables)
 
 
 def test_a_session_comes_back_as_it_was_saved_also_after_a_restart(tmp_path: Path) -> None:

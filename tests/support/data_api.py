@@ -15,7 +15,7 @@ from pylon_core.manifest import AppManifest, parse_manifest
 from pylon_http import ChangeEvent, Response, Row
 from pylon_policy import PolicyEngine
 from pylon_router import Caller, RouterContext, route
-from pylon_storage import EphemeralStore, SqliteSessionBackend
+from pylon_storage import EphemeralStore, SqlSessionBackend
 from tests.strategies.documents import Document, app, entity, field
 
 IDENTITIES = {
@@ -97,7 +97,7 @@ class DataApi:
         self.manifest: AppManifest = parse_manifest(jsontext.encode(document))
         self.policies = PolicyEngine(self.manifest, default_allow=dev_mode)
         self.store = EphemeralStore(self.manifest, watched=watched_fields(self.manifest, self.policies))
-        backend = SqliteSessionBackend(self.store.committer, self.store.readers)
+        backend = SqlSessionBackend(self.store.tables)
         self.ctx = RouterContext(
             manifest=self.manifest,
             store=self.store,

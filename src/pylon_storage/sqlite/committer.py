@@ -29,7 +29,7 @@ import structlog
 
 from pylon_core.clock import Clock
 from pylon_core.turns import Awaited, blocking
-from pylon_http import ChangeEvent, DataError, Outcome
+from pylon_http import ChangeEvent, ChangeKind, DataError, Outcome, Row
 from pylon_storage.faults import FaultPoints
 from pylon_storage.sqlite import changelog
 
@@ -48,7 +48,10 @@ log = structlog.get_logger("pylon.storage")
 
 
 class WriteGroup:
-    """What the work of one group shares: the connection, the next seq, the events not yet committed."""
+    """What the work of one group shares: the connection, the next seq, the events not yet committed.
+
+    The ``ChangeRecorder`` of its transactions: an entry is written with its seq as soon as it is recorded.
+    """
 
     __slots__ = ("connection", "events", "head", "timestamp_ms")
 
@@ -58,9 +61,18 @@ class WriteGroup:
         self.timestamp_ms = timestamp_ms
         self.events: list[ChangeEvent] = []
 
-    def undo_to(self, events: int) -> None:
-        self.head -= len(self.events) - events
-        del self.events[events:]
+    def record(self, entity: str, row_id: str, kind: ChangeKind, row: Row | None, before: Row | None) -> None:
+        event = ChangeEvent(self.head + 1, entity, row_id, kind, row, before, self.timestamp_ms)
+        changelog.append(self.connection, event)
+        self.head += 1
+        self.events.append(event)
+
+    def mark(self) -> int:
+        return len(self.events)
+
+    def undo_to(self, mark: int) -> None:
+        self.head -= len(self.events) - mark
+        del self.events[mark:]
 
 
 class _Job(ABC):
@@ -331,14 +343,14 @@ def _nobody() -> None:
 
 def _do(job: _Job, group: WriteGroup) -> None:
     """Do one job's work inside a savepoint; its failure undoes it alone."""
-    connection, events = group.connection, len(group.events)
+    connection, mark = group.connection, group.mark()
     try:
         connection.execute("SAVEPOINT job")
         job.result = job.work(group)
         connection.execute("RELEASE job")
     except BaseException as error:  # noqa: BLE001 - it belongs to the thread that brought the work
         job.error = error if not isinstance(error, apsw.Error) else _database_failed(error)
-        group.undo_to(events)
+        group.undo_to(mark)
         if not connection.get_autocommit():
             connection.execute("ROLLBACK TO job")
             connection.execute("RELEASE job")

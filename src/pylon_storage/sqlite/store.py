@@ -17,20 +17,26 @@ from pylon_core.clock import Clock, SystemClock
 from pylon_core.ids import RowIds
 from pylon_core.manifest import AppManifest
 from pylon_http import ChangeEvent, DataError, DataStore, LogPage, Outcome, Reader, Row, TxStore
-from pylon_storage import schema
-from pylon_storage.codec import EntityCodec
+from pylon_storage import schema, sessions
+from pylon_storage.catalog import Catalog
 from pylon_storage.faults import FaultPoints, NoFaults
-from pylon_storage.sqlite import changelog, sessions
+from pylon_storage.rows import SqlReader, SqlTx
+from pylon_storage.search.nothing import NoTextIndex
+from pylon_storage.sqlite import changelog
 from pylon_storage.sqlite.committer import GroupCommitter, WriteGroup
 from pylon_storage.sqlite.connections import ReaderPool, open_writer
+from pylon_storage.sqlite.dialect import SqliteDialect
 from pylon_storage.sqlite.file_lock import FileLock
-from pylon_storage.sqlite.transaction import Catalog, SqliteReader, SqliteTx
-from pylon_storage.sqlite.translate import READ_ERRORS, read_failed, reading
+from pylon_storage.sqlite.statements import SqliteStatements, SqliteTables
+from pylon_storage.sqlite.translate import READ_ERRORS, read_failed
+from pylon_storage.statements import Tables
 
 T = TypeVar("T")
 Listener = Callable[[Sequence[ChangeEvent]], None]
 
 CATCH_UP_EVENTS = 1_000
+
+_DIALECT = SqliteDialect()
 
 
 class SqliteStore:
@@ -57,8 +63,7 @@ class SqliteStore:
         self._durable = durable
         self._vfs = vfs
         self._ids = RowIds(clock)
-        self._codecs = {entity.name: EntityCodec(entity) for entity in manifest.entities}
-        self._catalog = Catalog(self._codecs, watched)
+        self._catalog = Catalog(manifest, _DIALECT, watched, lambda entity: NoTextIndex(entity.name))
         self._listeners: tuple[Listener, ...] = ()
         self._lock = threading.Lock()
         with ExitStack() as undo:
@@ -73,23 +78,19 @@ class SqliteStore:
         self._published = self._committer.head
 
     @property
-    def committer(self) -> GroupCommitter:
-        """Where the other tables of this file (sessions) are written."""
-        return self._committer
-
-    @property
-    def readers(self) -> ReaderPool:
-        return self._readers
+    def tables(self) -> Tables:
+        """Where the other tables of this file (sessions) are read and written."""
+        return SqliteTables(self._committer, self._readers)
 
     def get(self, entity: str, row_id: str) -> Row | None:
-        codec = self._catalog.codec(entity)
+        codec = self._catalog.table(entity).codec
         pool = self._readers
         generation = pool.generation
         connection = pool.take()
         try:
             found = connection.execute(codec.get_sql, (row_id,)).fetchone()
         except READ_ERRORS as error:
-            raise read_failed(entity, error) from error
+            raise read_failed(error) from error
         finally:
             pool.give_back(connection, generation)
         return None if found is None else codec.decode(found)
@@ -99,7 +100,7 @@ class SqliteStore:
         with self._readers.borrow() as connection:
             connection.execute("BEGIN")
             try:
-                yield SqliteReader(connection, self._catalog)
+                yield SqlReader(SqliteStatements(connection), self._catalog)
             finally:
                 connection.execute("ROLLBACK")
 
@@ -116,9 +117,13 @@ class SqliteStore:
         self._committer.on_left_over(notify)
 
     def changes(self, since: int, limit: int) -> LogPage:
-        with self._readers.borrow() as connection, reading("the change log"):
-            page = changelog.log_page(connection, since, limit, self._committer.head)
-        return LogPage([self._current(event) for event in page.events], page.has_more, page.head, page.floor)
+        with self._readers.borrow() as connection:
+            try:
+                page = changelog.log_page(connection, since, limit, self._committer.head)
+            except READ_ERRORS as error:
+                raise read_failed(error) from error
+        events = [self._catalog.current(event) for event in page.events]
+        return LogPage(events, page.has_more, page.head, page.floor)
 
     def head(self) -> int:
         return self._committer.head
@@ -139,7 +144,7 @@ class SqliteStore:
         self._file_lock.release()
 
     def _in_transaction(self, work: Callable[[TxStore], T]) -> Callable[[WriteGroup], T]:
-        return lambda group: work(SqliteTx(group, self._catalog, self._ids.next))
+        return lambda group: work(SqlTx(SqliteStatements(group.connection), group, self._catalog, self._ids.next))
 
     def _open_writer(self) -> apsw.Connection:
         return open_writer(self._path, durable=self._durable, vfs=self._vfs)
@@ -159,16 +164,6 @@ class SqliteStore:
                 events, has_more = changelog.page(connection, self._published, CATCH_UP_EVENTS)
                 if events:
                     self._publish(events)
-
-    def _current(self, event: ChangeEvent) -> ChangeEvent:
-        """The event with exactly the fields that the entity has today."""
-        codec = self._codecs.get(event.entity)
-        if codec is None or event.row is None or event.row.keys() == set(codec.columns):
-            return event
-        row = {column: event.row.get(column) for column in codec.columns}
-        return ChangeEvent(
-            event.seq, event.entity, event.row_id, event.kind, row, event.before, event.timestamp_ms
-        )
 
 
 class EphemeralStore(SqliteStore):
@@ -205,7 +200,7 @@ def _bring_up(connect: Callable[[], apsw.Connection], manifest: AppManifest, vis
             with connection:
                 for statement in (*changelog.TABLES, *sessions.TABLES):
                     connection.execute(statement)
-                for statement in schema.additions(manifest, _tables(connection)):
+                for statement in schema.additions(manifest, _tables(connection), _DIALECT):
                     connection.execute(statement)
                 changelog.renew_for(connection, visibility)
         finally:

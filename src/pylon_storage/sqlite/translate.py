@@ -8,22 +8,14 @@ import apsw
 from pylon_http import DataError
 
 READ_ERRORS = (apsw.Error, OverflowError, TypeError)
-"""What ``read_failed`` translates, where a context manager would take longer than the read."""
+"""What ``read_failed`` translates."""
 
 
-def read_failed(entity: str, error: Exception) -> DataError:
+def read_failed(error: Exception) -> DataError:
     """A value that SQLite cannot bind is the caller's fault, the rest is ours."""
     if isinstance(error, OverflowError | TypeError | apsw.MismatchError | apsw.TooBigError):
-        return DataError("INVALID_QUERY", f"A value in the query on {entity} cannot be compared.")
-    return DataError("QUERY_FAILED", f"{entity} could not be read.", status=500)
-
-
-@contextmanager
-def reading(entity: str) -> Iterator[None]:
-    try:
-        yield
-    except READ_ERRORS as error:
-        raise read_failed(entity, error) from error
+        return DataError("INVALID_QUERY", "A value in the query cannot be compared.")
+    return DataError("QUERY_FAILED", "The database could not be read.", status=500)
 
 
 @contextmanager
@@ -35,18 +27,8 @@ def opening() -> Iterator[None]:
         raise DataError("NOT_AVAILABLE", "The database cannot be opened for reading.") from error
 
 
-@contextmanager
-def writing(entity: str, code: str) -> Iterator[None]:
-    """Errors of one write under the code INSERT_FAILED, UPDATE_FAILED or DELETE_FAILED."""
-    try:
-        yield
-    except apsw.ConstraintError as error:
-        raise _constraint(entity, code, error) from error
-    except apsw.TooBigError:
-        raise DataError(code, f"The row is too large for {entity}.") from None
-
-
-def _constraint(entity: str, code: str, error: apsw.ConstraintError) -> DataError:
+def constraint_failed(entity: str, code: str, error: apsw.ConstraintError) -> DataError:
+    """A refused write of one row under the code INSERT_FAILED, UPDATE_FAILED or DELETE_FAILED."""
     columns = _columns(str(error), entity)
     kind: int = error.extendedresult  # type: ignore[attr-defined]  # missing from apsw's stub
     if kind in (apsw.SQLITE_CONSTRAINT_UNIQUE, apsw.SQLITE_CONSTRAINT_PRIMARYKEY):

@@ -1,30 +1,31 @@
 """Sessions in the application's own database. The token itself is never stored, only its SHA-256.
 
-Any thread may call it: writes go through the committer, reads through the pool.
+Any thread may call it.
 """
 
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import apsw
 import msgspec
 
 from pylon_auth.sessions import Session, SessionBackend
-from pylon_storage.sqlite.committer import GroupCommitter, WriteGroup
-from pylon_storage.sqlite.connections import ReaderPool
-from pylon_storage.sqlite.translate import reading
+from pylon_storage.statements import Statements, Tables
 
-TABLES = (
+TABLES = (  # SQLite keeps bytes as they are under any type's name
     (
-        "CREATE TABLE IF NOT EXISTS _pylon_sessions (token_hash BLOB PRIMARY KEY, id TEXT NOT NULL UNIQUE,"
-        " user_id TEXT NOT NULL, is_guest INTEGER NOT NULL, expires_at INTEGER NOT NULL,"
-        " created_at INTEGER NOT NULL, device TEXT, tenant_id TEXT, roles TEXT NOT NULL) WITHOUT ROWID"
+        "CREATE TABLE IF NOT EXISTS _pylon_sessions (token_hash BYTEA PRIMARY KEY, id TEXT NOT NULL UNIQUE,"
+        " user_id TEXT NOT NULL, is_guest INTEGER NOT NULL, expires_at BIGINT NOT NULL,"
+        " created_at BIGINT NOT NULL, device TEXT, tenant_id TEXT, roles TEXT NOT NULL)"
     ),
     "CREATE INDEX IF NOT EXISTS _pylon_sessions_user ON _pylon_sessions (user_id)",
     "CREATE INDEX IF NOT EXISTS _pylon_sessions_expiry ON _pylon_sessions (expires_at)",
 )
 _COLUMNS = "token_hash, id, user_id, is_guest, expires_at, created_at, device, tenant_id, roles"
-_SAVE = f"INSERT OR REPLACE INTO _pylon_sessions ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
+_SAVE = (
+    f"INSERT INTO _pylon_sessions ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (token_hash)"
+    " DO UPDATE SET expires_at = excluded.expires_at, device = excluded.device, tenant_id = excluded.tenant_id,"
+    " roles = excluded.roles, user_id = excluded.user_id, is_guest = excluded.is_guest"
+)
 _BY_TOKEN = f"SELECT {_COLUMNS} FROM _pylon_sessions WHERE token_hash = ?"
 _BY_USER = f"SELECT {_COLUMNS} FROM _pylon_sessions WHERE user_id = ? ORDER BY created_at DESC, id"
 _DELETE = f"DELETE FROM _pylon_sessions WHERE token_hash = ? RETURNING {_COLUMNS}"
@@ -37,28 +38,28 @@ _DELETE_EXPIRED = (
 _roles_decoder = msgspec.json.Decoder(tuple[str, ...])
 
 
-class SqliteSessionBackend:
-    def __init__(self, committer: GroupCommitter, readers: ReaderPool) -> None:
-        self._committer = committer
-        self._readers = readers
+class SqlSessionBackend:
+    def __init__(self, tables: Tables) -> None:
+        self._tables = tables
 
     def save(self, session: Session) -> None:
-        self._committer.run(lambda group: _save(group.connection, session))
+        self._tables.write(lambda statements: _save(statements, session))
 
     def load(self, token_hash: bytes) -> Session | None:
-        found = self._select(_BY_TOKEN, token_hash)
-        return found[0] if found else None
+        with self._tables.reading() as statements:
+            found = statements.one(_BY_TOKEN, (token_hash,))
+        return None if found is None else _session(found)
 
     def update(self, token_hash: bytes, change: Callable[[Session], Session]) -> Session | None:
-        def work(group: WriteGroup) -> Session | None:
-            stored = group.connection.execute(_BY_TOKEN, (token_hash,)).fetchone()
+        def work(statements: Statements) -> Session | None:
+            stored = statements.one(_BY_TOKEN, (token_hash,))
             if stored is None:
                 return None
             changed = change(_session(stored))
-            _save(group.connection, changed)
+            _save(statements, changed)
             return changed
 
-        return self._committer.run(work)
+        return self._tables.write(work)
 
     def delete(self, token_hash: bytes) -> Session | None:
         removed = self._remove(_DELETE, token_hash)
@@ -71,26 +72,23 @@ class SqliteSessionBackend:
         return self._remove(_DELETE_EXPIRED, now_s, limit)
 
     def list_for_user(self, user_id: str) -> Sequence[Session]:
-        return self._select(_BY_USER, user_id)
-
-    def _select(self, text: str, *params: Any) -> list[Session]:
-        with self._readers.borrow() as connection, reading("sessions"):
-            return [_session(columns) for columns in connection.execute(text, params)]
+        with self._tables.reading() as statements:
+            return [_session(columns) for columns in statements.all(_BY_USER, (user_id,))]
 
     def _remove(self, text: str, *params: Any) -> list[Session]:
-        return self._committer.run(
-            lambda group: [_session(columns) for columns in group.connection.execute(text, params).fetchall()]
+        return self._tables.write(
+            lambda statements: [_session(columns) for columns in statements.all(text, params)]
         )
 
 
-def _save(connection: apsw.Connection, session: Session) -> None:
-    connection.execute(
+def _save(statements: Statements, session: Session) -> None:
+    statements.all(
         _SAVE,
         (
             session.token_hash,
             session.id,
             session.user_id,
-            session.is_guest,
+            int(session.is_guest),
             session.expires_at,
             session.created_at,
             session.device,
@@ -115,4 +113,4 @@ def _session(columns: tuple[Any, ...]) -> Session:
     )
 
 
-_: type[SessionBackend] = SqliteSessionBackend
+_: type[SessionBackend] = SqlSessionBackend

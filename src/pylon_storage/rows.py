@@ -1,0 +1,177 @@
+"""Reading and writing rows over one connection, whatever the engine: the ``Reader`` and the ``TxStore``.
+
+``SqlTx`` is the one door for writes (design §3.1): each method changes the row, its text index and the change log
+in the same transaction. One thread uses an instance, for the length of one transaction.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from typing import Any, Protocol
+
+from pylon_http import Aggregation, ChangeKind, DataError, Filter, Row, Search, SearchPage
+from pylon_http.where import Scalar, equal
+from pylon_storage import sql
+from pylon_storage.aggregation import aggregate
+from pylon_storage.catalog import Catalog, EntityTable
+from pylon_storage.search.pages import search_page
+from pylon_storage.statements import Statements
+from pylon_storage.term import Term
+from pylon_storage.where import order_clause, where_clause
+
+_RANK = '" rank"'
+"""No field's name begins with a space."""
+
+
+class RowStatements(Statements, Protocol):
+    """Statements inside a transaction that may write."""
+
+    def change(self, text: str, params: Sequence[Any], entity: str, code: str) -> None:
+        """Write one row. Raises DataError ``code``, with 409 for a value that is taken, for what a constraint of
+        the entity refuses."""
+
+    def savepoint(self) -> AbstractContextManager[None]:
+        """Undo what the body wrote when it raises, and only that."""
+
+
+class ChangeRecorder(Protocol):
+    """The change log as one transaction fills it."""
+
+    timestamp_ms: int
+
+    def record(self, entity: str, row_id: str, kind: ChangeKind, row: Row | None, before: Row | None) -> None: ...
+
+    def mark(self) -> int:
+        """How much is recorded so far."""
+
+    def undo_to(self, mark: int) -> None:
+        """Forget what was recorded since; a rolled-back savepoint did so in the database."""
+
+
+class SqlReader:
+    """Reads from one connection, which the caller has put into the state it wants to see."""
+
+    def __init__(self, statements: Statements, catalog: Catalog) -> None:
+        self._statements = statements
+        self._catalog = catalog
+
+    def get(self, entity: str, row_id: str) -> Row | None:
+        codec = self._catalog.table(entity).codec
+        found = self._statements.one(codec.get_sql, (row_id,))
+        return None if found is None else codec.decode(found)
+
+    def query(self, entity: str, rows: Filter) -> list[Row]:
+        table = self._catalog.table(entity)
+        text, params = _selection(table, rows)
+        decode = table.codec.decode
+        return [decode(found) for found in self._statements.all(text, params)]
+
+    def count(self, entity: str, rows: Filter) -> int:
+        where = where_clause(self._catalog.table(entity), rows)
+        found = self._statements.one(f"SELECT count(*) FROM {sql.quote(entity)}{where.text}", where.params)
+        assert found is not None
+        return int(found[0])
+
+    def lookup(self, entity: str, field: str, value: Scalar) -> Row | None:
+        codec = self._catalog.table(entity).codec
+        wanted = codec.spelled(field, value) if isinstance(value, str) else value
+        if wanted is None:
+            return None
+        found = self.query(entity, Filter(where=equal(field, wanted), limit=1))
+        return found[0] if found else None
+
+    def aggregate(self, entity: str, wanted: Aggregation) -> list[Row]:
+        return aggregate(self._statements, self._catalog.table(entity), wanted)
+
+    def search(self, entity: str, wanted: Search) -> SearchPage:
+        return search_page(self._statements, self._catalog.table(entity), wanted)
+
+
+class SqlTx(SqlReader):
+    """Reads and writes inside a transaction, and sees its own writes."""
+
+    def __init__(
+        self, statements: RowStatements, recorder: ChangeRecorder, catalog: Catalog, new_id: Callable[[], str]
+    ) -> None:
+        super().__init__(statements, catalog)
+        self._writes = statements
+        self._recorder = recorder
+        self._new_id = new_id
+
+    def insert(self, entity: str, data: Mapping[str, Any], row_id: str | None = None) -> Row:
+        table = self._catalog.table(entity)
+        codec = table.codec
+        row = codec.new_row(data, row_id or self._new_id())
+        self._writes.change(codec.insert_sql, codec.encode(row), entity, "INSERT_FAILED")
+        table.index.add(self._writes, row)
+        self._recorder.record(entity, row["id"], ChangeKind.INSERT, row, None)
+        return row
+
+    def update(self, entity: str, row_id: str, patch: Mapping[str, Any]) -> Row | None:
+        table = self._catalog.table(entity)
+        codec = table.codec
+        wanted = codec.patch(patch)
+        old = self.get(entity, row_id)
+        if old is None:
+            return None
+        changed = {field: value for field, value in wanted.items() if value != old[field]}
+        if not changed:
+            return old
+        self._writes.change(codec.update_sql(changed), [*codec.encode(changed), row_id], entity, "UPDATE_FAILED")
+        row = {**old, **changed}
+        table.index.replace(self._writes, row, changed)
+        before = table.watched_values(old)
+        moved = any(field in changed for field in before)
+        self._recorder.record(entity, row_id, ChangeKind.UPDATE, row, before if moved else None)
+        return row
+
+    def delete(self, entity: str, row_id: str) -> bool:
+        table = self._catalog.table(entity)
+        old = self.get(entity, row_id)
+        if old is None:
+            return False
+        self._writes.change(table.codec.delete_sql, (row_id,), entity, "DELETE_FAILED")
+        table.index.remove(self._writes, row_id)
+        self._recorder.record(entity, row_id, ChangeKind.DELETE, None, table.watched_values(old))
+        return True
+
+    @contextmanager
+    def savepoint(self) -> Iterator[None]:
+        mark = self._recorder.mark()
+        try:
+            with self._writes.savepoint():
+                yield
+        except BaseException:
+            self._recorder.undo_to(mark)
+            raise
+
+    def recall(self, scope: str, op_id: str) -> str | None:
+        found = self._writes.one("SELECT row_id FROM _pylon_ops WHERE scope = ? AND op_id = ?", (scope, op_id))
+        return None if found is None else str(found[0])
+
+    def remember(self, scope: str, op_id: str, row_id: str) -> None:
+        self._writes.change(
+            "INSERT INTO _pylon_ops (scope, op_id, row_id, timestamp_ms) VALUES (?, ?, ?, ?)",
+            (scope, op_id, row_id, self._recorder.timestamp_ms),
+            "the operations",
+            "INSERT_FAILED",
+        )
+
+
+def _selection(table: EntityTable, rows: Filter) -> Term:
+    codec = table.codec
+    where, order = where_clause(table, rows), order_clause(table, rows)
+    if rows.limit_per is None:
+        window = codec.dialect.window(rows.limit, rows.offset)
+        return Term(f"{codec.select_sql}{where.text}{order.text}{window}", where.params + order.params)
+    codec.kind(rows.limit_per)
+    if rows.limit is None or rows.offset or order.params:
+        raise DataError("INVALID_QUERY", "A limit for each value takes neither an offset nor a search.")
+    columns = ", ".join(map(sql.quote, codec.columns))
+    ranked = (
+        f"SELECT {columns}, row_number() OVER (PARTITION BY {sql.quote(rows.limit_per)}{order.text}) AS {_RANK}"
+        f" FROM {sql.quote(codec.entity)}{where.text}"
+    )
+    return Term(
+        f'SELECT {columns} FROM ({ranked}) AS "ranked" WHERE {_RANK} <= {rows.limit:d}{order.text}',
+        where.params,
+    )

@@ -1,0 +1,81 @@
+"""SQL on one SQLite connection, with its exceptions translated."""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from typing import Any, TypeVar
+
+import apsw
+
+from pylon_http import DataError
+from pylon_storage.rows import RowStatements
+from pylon_storage.sqlite.committer import GroupCommitter
+from pylon_storage.sqlite.connections import ReaderPool
+from pylon_storage.sqlite.translate import READ_ERRORS, constraint_failed, read_failed
+from pylon_storage.statements import Columns, Statements, Tables
+
+T = TypeVar("T")
+
+
+class SqliteStatements:
+    """Used by one thread at a time, as its connection is."""
+
+    __slots__ = ("_connection",)
+
+    def __init__(self, connection: apsw.Connection) -> None:
+        self._connection = connection
+
+    def all(self, text: str, params: Sequence[Any] = ()) -> list[Columns]:
+        try:
+            return self._connection.execute(text, params).fetchall()
+        except READ_ERRORS as error:
+            raise read_failed(error) from error
+
+    def one(self, text: str, params: Sequence[Any] = ()) -> Columns | None:
+        try:
+            return self._connection.execute(text, params).fetchone()
+        except READ_ERRORS as error:
+            raise read_failed(error) from error
+
+    def change(self, text: str, params: Sequence[Any], entity: str, code: str) -> None:
+        try:
+            self._connection.execute(text, params)
+        except apsw.ConstraintError as error:
+            raise constraint_failed(entity, code, error) from error
+        except apsw.TooBigError:
+            raise DataError(code, f"The row is too large for {entity}.") from None
+
+    @contextmanager
+    def savepoint(self) -> Iterator[None]:
+        connection = self._connection
+        connection.execute("SAVEPOINT part")
+        try:
+            yield
+        except BaseException:
+            if not connection.get_autocommit():
+                connection.execute("ROLLBACK TO part")
+                connection.execute("RELEASE part")
+            raise
+        connection.execute("RELEASE part")
+
+
+class SqliteTables:
+    """The other tables of a store's file: written through its committer, read through its pool."""
+
+    def __init__(self, committer: GroupCommitter, readers: ReaderPool) -> None:
+        self._committer = committer
+        self._readers = readers
+
+    def reading(self) -> AbstractContextManager[Statements]:
+        return self._borrowed()
+
+    def write(self, work: Callable[[Statements], T]) -> T:
+        return self._committer.run(lambda group: work(SqliteStatements(group.connection)))
+
+    @contextmanager
+    def _borrowed(self) -> Iterator[Statements]:
+        with self._readers.borrow() as connection:
+            yield SqliteStatements(connection)
+
+
+_rows: type[RowStatements] = SqliteStatements
+_tables: type[Tables] = SqliteTables

@@ -1,0 +1,40 @@
+"""What everything above one connection is written against: SQL in, tuples out, whatever the engine.
+
+Text is written once for all engines: identifiers double-quoted, values as ``?``, both dialects' common SQL (``ON
+CONFLICT``, ``RETURNING``). Times are integers, JSON is text, bytes are bytes. A statement that fails raises
+``DataError`` and leaves the transaction usable.
+"""
+
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from typing import Any, Protocol, TypeVar
+
+T = TypeVar("T")
+
+Columns = tuple[Any, ...]
+"""The values of one result row, in the order of the select list."""
+
+
+class Statements(Protocol):
+    """One connection, in a state its holder has chosen. Used by one thread at a time."""
+
+    def all(self, text: str, params: Sequence[Any] = ()) -> list[Columns]:
+        """Every result row. Raises DataError INVALID_QUERY for a value the database cannot compare, otherwise
+        QUERY_FAILED (500)."""
+
+    def one(self, text: str, params: Sequence[Any] = ()) -> Columns | None:
+        """The first result row, or ``None``."""
+
+
+class Tables(Protocol):
+    """The database as the backends of sessions, files and the like see it. Any thread may call it."""
+
+    def reading(self) -> AbstractContextManager[Statements]:
+        """The newest committed state; between two statements it may move on."""
+
+    def write(self, work: Callable[[Statements], T]) -> T:
+        """Run ``work`` in a transaction and return its result once that is durable.
+
+        ``work`` may be run again from its start when the database could not order it among others; it must do
+        nothing but speak to its statements.
+        """

@@ -1,0 +1,8 @@
+"""A piece of SQL text with the values of its parameters."""
+
+from typing import Any, NamedTuple
+
+
+class Term(NamedTuple):
+    text: str
+    params: tuple[Any, ...] = ()
