@@ -1,15 +1,16 @@
 """A request and a response as values, the same for the native server, a WSGI host and a test."""
 
 import enum
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 import msgspec
 
 from pylon_core import jsontext
 from pylon_core.errors import PylonError
 from pylon_http.datastore import DataStore, TxStore
+from pylon_http.files import FileDraft, FileReader, StoredFile
 
 T = TypeVar("T")
 
@@ -38,6 +39,20 @@ class Request(msgspec.Struct, frozen=True):
     peer: str
 
 
+class BodyStream(Protocol):
+    """A body that arrives while it is read, by one thread."""
+
+    def read(self) -> bytes:
+        """The next bytes of it, which may have to be waited for; empty at the end. Raises ``PylonError`` for a
+        body that does not arrive whole."""
+
+
+class StreamedRequest(Request, frozen=True, kw_only=True):
+    """A request whose body is not kept: ``body`` is empty, ``stream`` has it."""
+
+    stream: BodyStream
+
+
 class Response(msgspec.Struct, frozen=True):
     """One HTTP response; ``headers`` are only what the answer itself adds, the server adds the rest."""
 
@@ -59,7 +74,13 @@ class Response(msgspec.Struct, frozen=True):
         if error.details:
             inner.update(error.details)
         body = {"error": inner, "code": error.code, "message": error.message}
-        return cls(error.status, jsontext.encode(body))
+        return cls(error.status, jsontext.encode(body), headers=_retry_after(error))
+
+
+def _retry_after(error: PylonError) -> tuple[tuple[str, str], ...]:
+    """When to come again, for an error that says so and for what is expected back at any moment."""
+    wait_s = (error.details or {}).get("retry_after_secs", 1 if error.code == "NOT_AVAILABLE" else None)
+    return () if wait_s is None else (("Retry-After", str(wait_s)),)
 
 
 @dataclass(frozen=True)
@@ -79,4 +100,36 @@ class PendingResponse(Generic[T]):
         return self.render(self.store.transact(self.work))
 
 
-Answer = Response | PendingResponse[Any]
+@dataclass(frozen=True)
+class StreamedResponse:
+    """An answer in JSON whose body is made while it is sent, in pieces none of which is empty.
+
+    Whoever sends it asks for one after the other, and closes them also when it stops before the end. What they
+    raise before the first is the answer; later the body breaks off, and must not look complete.
+    """
+
+    pieces: Callable[[], Generator[bytes, None, None]]
+
+    def whole(self) -> Response:
+        """The answer in memory. Raises what the pieces raise."""
+        return Response(200, b"".join(self.pieces()))
+
+
+@dataclass(frozen=True)
+class Upload:
+    """The answer is made by storing the request's body: ``begin`` takes its name and content type, ``render``
+    what became of it. Only a server can do it: the bytes never lie in memory as a whole."""
+
+    begin: Callable[[str, str], FileDraft]
+    render: Callable[[StoredFile], Response]
+
+
+@dataclass(frozen=True)
+class Download:
+    """The answer is ``file``, or a part of it: ``open`` takes where the part begins and where it ends."""
+
+    file: StoredFile
+    open: Callable[[int, int], FileReader]
+
+
+Answer = Response | PendingResponse[Any] | StreamedResponse | Upload | Download

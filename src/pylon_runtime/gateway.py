@@ -11,18 +11,24 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, TypeVar
 
+from msgspec import structs
+
 from pylon_auth import CredentialResolver, RandomBytes, bearer_token, cookie_token
 from pylon_core.clock import Clock
 from pylon_core.errors import PylonError
-from pylon_http import Answer, Outcome, PendingResponse, Request, Response
+from pylon_http import Answer, Download, Outcome, PendingResponse, Request, Response, StreamedResponse, Upload
 from pylon_router import Caller
 from pylon_runtime.config import ServerConfig
+from pylon_runtime.downloads import download
+from pylon_runtime.health import Health
+from pylon_runtime.made_bodies import made_while_sent
 from pylon_runtime.origins import calling_origin
 from pylon_runtime.proxies import client_ip
 from pylon_runtime.request_ids import RequestIds
 from pylon_runtime.request_log import RequestLog
 from pylon_runtime.response_headers import common_headers
 from pylon_runtime.static_files import StaticFiles
+from pylon_runtime.uploads import Uploads
 
 BODY_BYTES_MAX = 10 * 1024 * 1024
 METHODS_WITHOUT_BODY = frozenset({"GET", "HEAD", "OPTIONS", "DELETE"})
@@ -42,9 +48,10 @@ class GatewayParts:
     credentials: CredentialResolver
     cookie_name: str
     files: StaticFiles
+    uploads: Uploads
     clock: Clock
     random_bytes: RandomBytes
-    version: str
+    health: Health
 
 
 class DeferredAnswer:
@@ -84,11 +91,11 @@ class Gateway:
         self._credentials = parts.credentials
         self._cookie_name = parts.cookie_name
         self._files = parts.files
-        self._version = parts.version
+        self._uploads = parts.uploads
+        self._health = parts.health
         self._csrf = parts.config.csrf
         self._proxy_hops = parts.config.trust_proxy_hops
         self._monotonic = parts.clock.monotonic
-        self._started = self._monotonic()
         self._log = RequestLog(parts.config.access_log)
         self._ids = RequestIds(parts.random_bytes)
 
@@ -101,7 +108,10 @@ class Gateway:
         return answer if isinstance(answer, Response) else answer.wait()
 
     def begin(self, request: Request) -> "Response | DeferredAnswer":
-        """As ``handle``, but what the database must write first is left for the caller to start."""
+        """As ``handle``, but what the database must write first is left for the caller to start.
+
+        An upload is read and stored before it returns.
+        """
         started = self._monotonic()
         try:
             answer = self._answer(request)
@@ -109,7 +119,17 @@ class Gateway:
             return self._failed(request, started, error)
         if isinstance(answer, Response):
             return self._logged(request, started, answer)
-        return DeferredAnswer(answer, partial(self._settled, request, started))
+        settle = partial(self._settled, request, started)
+        if isinstance(answer, PendingResponse):
+            return DeferredAnswer(answer, settle)
+        return settle(partial(self._transfer, answer, request))
+
+    def _transfer(self, answer: Upload | Download | StreamedResponse, request: Request) -> Response:
+        if isinstance(answer, Upload):
+            return self._uploads.receive(answer, request)
+        if isinstance(answer, StreamedResponse):
+            return made_while_sent(answer)
+        return download(answer, request)
 
     def _settled(self, request: Request, started: float, render: Callable[[], Response]) -> Response:
         try:
@@ -134,8 +154,10 @@ class Gateway:
 
     def _answer(self, request: Request) -> Answer:
         method, target, headers = request.method, request.target, request.headers
-        if target == "/health" and (method == "GET" or method == "HEAD"):
-            return self._health()
+        if target.startswith("/health") and (method == "GET" or method == "HEAD"):
+            health = self._health.answer(target)
+            if health is not None:
+                return health
         if method == "OPTIONS":
             return Response(204, b"")
         bearer = bearer_token(headers)
@@ -167,10 +189,6 @@ class Gateway:
                 hint="Add its origin to PYLON_CSRF_ORIGINS, or send a bearer token instead of a cookie.",
             )
 
-    def _health(self) -> Response:
-        uptime_s = int(self._monotonic() - self._started)
-        return Response.json({"status": "ok", "uptime_secs": uptime_s, "version": self._version})
-
     def _noted(self, request: Request, response: Response, elapsed_s: float, crash: Exception | None) -> Response:
         """The response with its request id; logged when it is due."""
         request_id = self._ids.of(request.headers.get("x-request-id"))
@@ -183,16 +201,15 @@ class Gateway:
                 ip=client_ip(request, self._proxy_hops),
                 crash=crash,
             )
-        headers = (*response.headers, ("X-Request-Id", request_id))
-        return Response(response.status, response.body, response.content_type, headers)
+        return structs.replace(response, headers=(*response.headers, ("X-Request-Id", request_id)))
 
 
 def bounded(body: bytes) -> bytes:
     """The body, unless it is too large: PAYLOAD_TOO_LARGE."""
     if len(body) > BODY_BYTES_MAX:
-        raise too_large()
+        raise too_large(BODY_BYTES_MAX)
     return body
 
 
-def too_large() -> PylonError:
-    return PylonError("PAYLOAD_TOO_LARGE", "The request body is larger than 10 MiB.")
+def too_large(most: int) -> PylonError:
+    return PylonError("PAYLOAD_TOO_LARGE", f"The request body is larger than {most} bytes.")

@@ -1,9 +1,10 @@
 """One HTTP connection: its socket, its parser, the answer the kernel has not taken yet.
 
 Whoever holds ``owner`` owns the connection: the worker serving it, or the one thread that closes it. Its owner
-calls ``advance``, which does everything that can be done without waiting and says what must come next; no
-method blocks. ``edge`` is the exception, set by the polling thread: the kernel reports each arrival of bytes
-once, so one that falls into somebody's ownership is noted there and looked at before the connection is parked.
+calls ``advance``, which does everything that can be done without waiting for the client, and says what must come
+next; no method blocks, unless a handler reads the body itself. ``edge`` is the exception, set by the polling
+thread: the kernel reports each arrival of bytes once, so one that falls into somebody's ownership is noted there
+and looked at before the connection is parked.
 
     READ ──bytes──> advance ──> READ    parked until bytes arrive, or the deadline
                             ──> ANSWER  owned by nobody until the answer that was begun is there
@@ -23,12 +24,22 @@ from functools import partial
 from typing import Protocol
 
 import structlog
+from msgspec import structs
 
+from pylon_core.clock import Clock
 from pylon_core.errors import PylonError
-from pylon_http import Request, Response
+from pylon_http import Request, Response, StreamedRequest
+from pylon_runtime.http_body import ArrivingBody
 from pylon_runtime.http_limits import ServerLimits
-from pylon_runtime.http_parser import Arrival, Phase, RequestParser
-from pylon_runtime.http_stream import ResponseStream, StreamResponse
+from pylon_runtime.http_parser import Arrival, Phase, RequestParser, StreamedBody
+from pylon_runtime.http_stream import (
+    BodySource,
+    ChunkedSource,
+    ResponseStream,
+    SizedResponse,
+    SourcedResponse,
+    StreamResponse,
+)
 from pylon_runtime.http_writer import CONTINUE, ResponseWriter
 
 
@@ -63,16 +74,24 @@ class Step(enum.Enum):
 
 class Site:
     """What the connections of one server share. ``draining`` turns true once, when the server stops; ``resume``
-    takes a connection, owned, whose begun answer is there."""
+    takes a connection, owned, whose begun answer is there. ``streamed_paths`` are those of which a ``POST`` is
+    handled while its body arrives."""
 
-    __slots__ = ("draining", "limits", "resume", "writer")
+    __slots__ = ("clock", "draining", "limits", "resume", "streamed_paths", "writer")
 
     def __init__(
-        self, limits: ServerLimits, writer: ResponseWriter, resume: Callable[["HttpConnection"], None]
+        self,
+        limits: ServerLimits,
+        writer: ResponseWriter,
+        resume: Callable[["HttpConnection"], None],
+        clock: Clock,
+        streamed_paths: tuple[bytes, ...] = (),
     ) -> None:
         self.limits = limits
         self.writer = writer
         self.resume = resume
+        self.clock = clock
+        self.streamed_paths = streamed_paths
         self.draining = False
 
 
@@ -90,6 +109,7 @@ class HttpConnection:
         "_parser",
         "_render",
         "_site",
+        "_source",
         "_started",
         "_unsent",
         "_upgrade",
@@ -109,8 +129,11 @@ class HttpConnection:
         self._limits = site.limits
         self._handle = handle
         self._upgrade = upgrade
-        self._parser = RequestParser(site.limits, peer)
+        self._parser = RequestParser(site.limits, peer, site.streamed_paths)
         self._unsent: memoryview | None = None
+        """What of the answer the kernel has not taken; not ``None`` as long as there is a source, either."""
+        self._source: BodySource | None = None
+        """What more of the answer comes from."""
         self._closing = False
         """Nothing more is answered; what is left is sending, and reading what nobody wants."""
         self._lingering: int | None = None
@@ -169,6 +192,7 @@ class HttpConnection:
     def close(self) -> None:
         self._parser.close()
         self._unsent = None
+        self._close_source()
         self.sock.close()
 
     def has_met(self) -> bool:
@@ -209,7 +233,9 @@ class HttpConnection:
         """Handle one request and send its answer; ``None`` when the connection can go on at once."""
         request = arrival.request
         self._started = None
-        if arrival.websocket:
+        if arrival.special is not None:
+            if isinstance(arrival.special, StreamedBody):
+                return self._answer_streamed(arrival, arrival.special, now)
             self.sock.settimeout(None)
             self._handover = partial(self._upgrade, request, self.sock, self._parser.tail or b"")
             return Step.LEAVE
@@ -223,6 +249,25 @@ class HttpConnection:
             self._answering = None
             response = _failed(request, error)
         return self._respond(response, arrival, now)
+
+    def _answer_streamed(self, arrival: Arrival, body: StreamedBody, now: float) -> Step | None:
+        """As ``_answer``, where the handler reads the body. What it leaves unread ends the connection."""
+        site = self._site
+        known = arrival.request
+        stream = ArrivingBody(body, self._parser, self.sock, site.limits, site.clock)
+        request = StreamedRequest(known.method, known.target, known.headers, b"", known.peer, stream=stream)
+        try:
+            response = self._handle(request)
+        except Exception as error:  # noqa: BLE001 - as above
+            response = _failed(request, error)
+        if not body.is_complete:
+            self._parser.abandon()
+            arrival = structs.replace(arrival, keep_alive=False)
+        if isinstance(response, Response):
+            return self._respond(response, arrival, now)
+        self._answering = arrival
+        response.start(self._deliver)
+        return Step.ANSWER
 
     def _deliver(self, render: Callable[[], Response]) -> None:
         self._render = render
@@ -242,8 +287,11 @@ class HttpConnection:
 
     def _respond(self, response: Response, arrival: Arrival, now: float) -> Step | None:
         try:
-            if isinstance(response, StreamResponse):
-                return self._stream(response, arrival, now)
+            if type(response) is not Response:
+                if isinstance(response, StreamResponse):
+                    return self._stream(response, arrival, now)
+                if isinstance(response, SourcedResponse):
+                    return self._send_sourced(response, arrival, now)
             head = self._head(response, arrival)
         except ValueError as error:  # it cannot be written as HTTP
             response = _failed(arrival.request, error)
@@ -265,6 +313,31 @@ class HttpConnection:
         stream = ResponseStream(self.sock, chunked=chunked)
         self._handover = partial(_start_stream, stream, head, response)
         return Step.LEAVE
+
+    def _send_sourced(self, response: SourcedResponse, arrival: Arrival, now: float) -> Step | None:
+        chunked = not (isinstance(response, SizedResponse) or arrival.http_1_0)
+        if isinstance(response, SizedResponse):
+            keep_alive = arrival.keep_alive and not self._site.draining
+            head = self._site.writer.sized_head(
+                response, response.size, keep_alive=keep_alive, http_1_0=arrival.http_1_0
+            )
+        else:
+            keep_alive = False
+            head = self._site.writer.stream_head(response, chunked=chunked)
+        if arrival.request.method == "HEAD":
+            self._closing = not keep_alive
+            return self._send(head, b"", now)
+        try:
+            source = response.open()
+        except PylonError as error:
+            return self._respond(Response.error(error), arrival, now)
+        self._source = ChunkedSource(source) if chunked else source
+        self._closing = not keep_alive
+        self._unsent = memoryview(head + self._source.read())
+        self._started = now
+        self._moved = 0
+        self.deadline = self._pace(now, now, 0)
+        return self._flush(now)
 
     def _give_up(self, error: PylonError, now: float) -> Step | None:
         """Answer what could not be read as a request; nothing after it can be either."""
@@ -294,18 +367,37 @@ class HttpConnection:
         unsent = self._unsent
         assert unsent is not None
         assert self._started is not None
-        try:
-            sent = self.sock.send(unsent)
-        except BlockingIOError:
-            return Step.WRITE
-        if sent < len(unsent):
-            self._unsent = unsent[sent:]
+        for _ in range(_STEPS_MAX):
+            try:
+                sent = self.sock.send(unsent)
+            except BlockingIOError:
+                return Step.WRITE
             self._moved += sent
-            self.deadline = self._pace(now, self._started, self._moved)
-            return Step.WRITE
-        self._unsent = None
-        self._started = None
-        return self._sent(now) if self._closing else None
+            if sent < len(unsent):
+                self._unsent = unsent[sent:]
+                self.deadline = self._pace(now, self._started, self._moved)
+                return Step.WRITE
+            unsent = self._next_unsent()
+            if unsent is None:
+                self._started = None
+                return self._sent(now) if self._closing else None
+        self.deadline = self._pace(now, self._started, self._moved)
+        return Step.AGAIN
+
+    def _next_unsent(self) -> memoryview | None:
+        """What more of the answer there is."""
+        piece = b"" if self._source is None else self._source.read()
+        if piece:
+            self._unsent = memoryview(piece)
+        else:
+            self._unsent = None
+            self._close_source()
+        return self._unsent
+
+    def _close_source(self) -> None:
+        if self._source is not None:
+            self._source.close()
+            self._source = None
 
     def _sent(self, now: float) -> Step:
         """The last answer is out. Bytes may still be coming only if the request was not read to its end."""

@@ -33,6 +33,9 @@ class ServerLimits(msgspec.Struct, frozen=True, kw_only=True):
     body_bytes_max: int = 10 << 20
     """Contract 01 §1.4."""
 
+    streamed_bytes_max: int = 10 << 20
+    """Declared length of a body that is read while it is handled (``PYLON_FILES_BYTES_MAX``)."""
+
     header_timeout_s: float = 10.0
     """From the first byte of a request to the end of its headers; they fit in a few packets."""
 

@@ -5,6 +5,9 @@ before its bytes are kept, and stops for good at the first request it must refus
 error cannot be told from its body.
 
     IDLE ──first byte──> HEAD ──headers end──> BODY ──message ends──> IDLE
+
+A ``POST`` to a streamed path arrives when its headers end, and its body as a ``StreamedBody``, for whoever handles
+the request to take.
 """
 
 import enum
@@ -64,13 +67,27 @@ class Phase(enum.Enum):
     BODY = "in the body"
 
 
+class Handshake(enum.Enum):
+    WEBSOCKET = "the end of HTTP on this connection"
+
+
+class StreamedBody:
+    """A body that was not kept together: what came of it and was not taken yet, and whether that is all."""
+
+    __slots__ = ("is_complete", "pieces")
+
+    def __init__(self) -> None:
+        self.pieces: deque[bytes] = deque()
+        self.is_complete = False
+
+
 class Arrival(msgspec.Struct, frozen=True):
-    """A complete request and what its connection must know to answer it."""
+    """A request, complete unless it has a streamed body, and what its connection must know to answer it."""
 
     request: Request
     keep_alive: bool
     http_1_0: bool
-    websocket: bool = False
+    special: Handshake | StreamedBody | None = None
 
 
 class _RepeatedHead(msgspec.Struct, frozen=True):
@@ -93,6 +110,8 @@ class RequestParser:
         "_peer",
         "_refusal",
         "_repeated",
+        "_streamed",
+        "_streamed_paths",
         "_target",
         "_unfinished_bytes",
         "arrivals",
@@ -102,9 +121,10 @@ class RequestParser:
         "tail",
     )
 
-    def __init__(self, limits: ServerLimits, peer: str) -> None:
+    def __init__(self, limits: ServerLimits, peer: str, streamed_paths: tuple[bytes, ...] = ()) -> None:
         self._limits = limits
         self._peer = peer
+        self._streamed_paths = streamed_paths
         self.arrivals: deque[Arrival] = deque()
         self.phase = Phase.IDLE
         self.failure: PylonError | None = None
@@ -120,6 +140,8 @@ class RequestParser:
         """Header names and values, trailers included."""
         self._headers: dict[str, str] = {}
         self._body: bytes | bytearray = b""
+        self._streamed: StreamedBody | None = None
+        """The current body, when it is not kept together."""
         self._http_1_0 = False
         self._repeated: _RepeatedHead | None = None
         self._parser = httptools.HttpRequestParser(self)
@@ -186,6 +208,10 @@ class RequestParser:
         if self._unfinished_bytes > _UNFINISHED_BYTES_MAX:
             self._refuse_unfinished()
 
+    def abandon(self) -> None:
+        """Read nothing more: the request was answered before its streamed body ended."""
+        self.failure = self.failure or PylonError("BAD_REQUEST", "The request was answered before its end.")
+
     def close(self) -> None:
         """Drop the parser's references to this object, so that neither waits for the garbage collector."""
         del self._parser
@@ -218,14 +244,18 @@ class RequestParser:
             self._refuse(400, "BAD_REQUEST", "The request has no Host header.")
         if "transfer-encoding" in headers:
             self._check_coding(headers["transfer-encoding"])
-        if "content-length" in headers:
-            self._check_length(headers["content-length"])
+            self._expect_body(None)
+        elif "content-length" in headers:
+            self._expect_body(headers["content-length"])
         if "expect" in headers:
             self.expects_continue = not self._http_1_0 and headers["expect"].lower() == "100-continue"
 
     def on_body(self, data: bytes) -> None:
         self._unfinished_bytes = 0
         self.expects_continue = False
+        if self._streamed is not None:
+            self._streamed.pieces.append(data)
+            return
         if not self._body:
             self._body = data
         else:
@@ -233,9 +263,19 @@ class RequestParser:
                 self._body = bytearray(self._body)
             self._body += data
         if len(self._body) > self._limits.body_bytes_max:
-            self._refuse_body()
+            self._refuse_body(self._limits.body_bytes_max)
 
     def on_message_complete(self) -> None:
+        if self._streamed is None:
+            self._arrive(None)
+        else:
+            self._streamed.is_complete = True
+            self._streamed = None
+        self._unfinished_bytes = 0
+        self.expects_continue = False
+        self.phase = Phase.IDLE
+
+    def _arrive(self, special: StreamedBody | None) -> None:
         parser = self._parser
         body = self._body
         request = Request(
@@ -245,11 +285,8 @@ class RequestParser:
             body if isinstance(body, bytes) else bytes(body),
             self._peer,
         )
-        self.arrivals.append(Arrival(request, parser.should_keep_alive(), self._http_1_0))
+        self.arrivals.append(Arrival(request, parser.should_keep_alive(), self._http_1_0, special))
         self._body = b""
-        self._unfinished_bytes = 0
-        self.expects_continue = False
-        self.phase = Phase.IDLE
 
     def _joined_headers(self) -> dict[str, str]:
         headers: dict[str, str] = {}
@@ -274,14 +311,25 @@ class RequestParser:
         if coding.lower() != "chunked":
             self._refuse(501, "NOT_IMPLEMENTED", "The only transfer coding understood is chunked.")
 
-    def _check_length(self, length: str) -> None:
-        if len(length) > _LENGTH_DIGITS_MAX:
-            self._refuse(400, "BAD_REQUEST", "The Content-Length is not a length.")
-        if int(length) > self._limits.body_bytes_max:
-            self._refuse_body()
+    def _expect_body(self, length: str | None) -> None:
+        """A body follows the headers; ``length`` as declared, unless it is chunked."""
+        target = self._target
+        is_streamed = (
+            target.startswith(self._streamed_paths)
+            and target.partition(b"?")[0] in self._streamed_paths
+            and self._parser.get_method() == b"POST"
+        )
+        if length is not None:
+            if len(length) > _LENGTH_DIGITS_MAX:
+                self._refuse(400, "BAD_REQUEST", "The Content-Length is not a length.")
+            most = self._limits.streamed_bytes_max if is_streamed else self._limits.body_bytes_max
+            if int(length) > most:
+                self._refuse_body(most)
+        if is_streamed:
+            self._streamed = StreamedBody()
+            self._arrive(self._streamed)
 
-    def _refuse_body(self) -> None:
-        most = self._limits.body_bytes_max
+    def _refuse_body(self, most: int) -> None:
         self._refuse(413, "PAYLOAD_TOO_LARGE", f"The request body is larger than {most} bytes.")
 
     def _refuse(self, status: int, code: str, message: str) -> None:
@@ -313,7 +361,9 @@ class RequestParser:
             self.failure = PylonError("BAD_REQUEST", "This server is not a proxy.")
             return b""
         if request.method == "GET" and request.headers["upgrade"].lower() == "websocket":
-            self.arrivals.append(Arrival(request, keep_alive=False, http_1_0=arrival.http_1_0, websocket=True))
+            self.arrivals.append(
+                Arrival(request, keep_alive=False, http_1_0=arrival.http_1_0, special=Handshake.WEBSOCKET)
+            )
             self.tail = rest
             return b""
         lines = [f"{request.method} {request.target} HTTP/1.{0 if arrival.http_1_0 else 1}"]

@@ -1,11 +1,16 @@
-"""Answers without an end in sight: server-sent events, streamed function results.
+"""Answers that are more than bytes in memory.
 
-The server writes the head and hands the socket over; from then on the connection is the receiver's, as an
-upgraded one is. One thread at a time may use a ``ResponseStream``.
+Without an end in sight: server-sent events, streamed function results. The server writes the head and hands the
+socket over; from then on the connection is the receiver's, as an upgraded one is. One thread at a time may use a
+``ResponseStream``.
+
+Of a known size, but too large to be kept: files. Whoever sends asks the source for piece after piece, as the
+client takes them, so a slow client costs no thread.
 """
 
 import socket
 from collections.abc import Callable
+from typing import Protocol
 
 from pylon_http import Response
 
@@ -51,3 +56,48 @@ class StreamResponse(Response, frozen=True, kw_only=True):
     """
 
     start: Callable[[ResponseStream], None]
+
+
+class BodySource(Protocol):
+    """A body being sent, by one thread at a time."""
+
+    def read(self) -> bytes:
+        """The next piece of it; empty at the end. May wait; ``OSError`` when the rest is not to be had."""
+
+    def close(self) -> None:
+        """Safe twice."""
+
+
+class SourcedResponse(Response, frozen=True, kw_only=True):
+    """An answer whose body comes from what ``open`` gives; ``body`` is empty.
+
+    Whoever sends it opens, and closes, unless only the head is wanted. ``open`` may wait; raises ``PylonError``.
+    """
+
+    open: Callable[[], BodySource]
+
+
+class SizedResponse(SourcedResponse, frozen=True, kw_only=True):
+    """One of ``size`` bytes; of any other it is not known how much there will be."""
+
+    size: int
+
+
+class ChunkedSource:
+    """A body as chunks, whose end shows that it is complete."""
+
+    __slots__ = ("_ended", "_source")
+
+    def __init__(self, source: BodySource) -> None:
+        self._source = source
+        self._ended = False
+
+    def read(self) -> bytes:
+        if self._ended:
+            return b""
+        piece = self._source.read()
+        self._ended = not piece
+        return chunk(piece)
+
+    def close(self) -> None:
+        self._source.close()

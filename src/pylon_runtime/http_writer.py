@@ -41,6 +41,11 @@ class ResponseWriter:
         length = b"" if response.status in _BODILESS else b"Content-Length: %d\r\n" % len(response.body)
         return self._head(response, length + persistence(keep_alive=keep_alive, http_1_0=http_1_0))
 
+    def sized_head(self, response: Response, size: int, *, keep_alive: bool, http_1_0: bool) -> bytes:
+        """Everything before a body of ``size`` bytes that is not in memory."""
+        length = b"Content-Length: %d\r\n" % size
+        return self._head(response, length + persistence(keep_alive=keep_alive, http_1_0=http_1_0))
+
     def stream_head(self, response: Response, *, chunked: bool) -> bytes:
         """Everything before a body whose end is not known: chunked, or ended by the connection."""
         return self._head(response, b"Transfer-Encoding: chunked\r\n" + _CLOSE if chunked else _CLOSE)

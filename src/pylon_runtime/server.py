@@ -36,6 +36,9 @@ _SHUTDOWN_S = 10.0
 
 _DRAIN_LOOK_S = 0.05
 
+_DRAIN_SHARE = 0.9
+"""Of the time for stopping; then what is left is cut, and threads that read or wrote it need a moment to end."""
+
 
 def _nothing_to_do() -> bool:
     return False
@@ -54,7 +57,8 @@ class PylonServer(ThreadedWSGIServer):
     ``tail`` is what the client sent after its handshake. ``headers`` go out with every answer. ``wsgi_app`` is
     the same application as WSGI, for those who look for it on a werkzeug server. ``idle`` is
     called, with a turn held, by a thread that finds nothing to serve, and now and then by one that does; it is
-    true when there may be more to serve now. The server listens once
+    true when there may be more to serve now. A ``POST`` to one of ``streamed_paths`` is handled as soon as its
+    headers are there, as a ``StreamedRequest``. The server listens once
     constructed (or raises PORT_IN_USE or LISTEN_FAILED) and answers once started.
     """
 
@@ -70,6 +74,7 @@ class PylonServer(ThreadedWSGIServer):
         clock: Clock,
         headers: HeaderTuples = (),
         idle: Callable[[], bool] = _nothing_to_do,
+        streamed_paths: tuple[str, ...] = (),
     ) -> None:
         with bind(host, port) as sock:
             super().__init__(host, port, wsgi_app, handler=_Handler, fd=sock.fileno())
@@ -77,7 +82,13 @@ class PylonServer(ThreadedWSGIServer):
         self.failure: BaseException | None = None
         """What ended a worker that should not have ended; the server is then not to be trusted."""
         self._clock = clock
-        self._site = Site(limits, ResponseWriter(clock, headers), self._resume)
+        self._site = Site(
+            limits,
+            ResponseWriter(clock, headers),
+            self._resume,
+            clock,
+            tuple(path.encode("ascii") for path in streamed_paths),
+        )
         self._parking = Parking(self._site, clock)
         self._listener = Listener(self.socket, handle, upgrade)
         self._parking.listen(self._listener)
@@ -135,7 +146,8 @@ class PylonServer(ThreadedWSGIServer):
         self._site.draining = True
         self._parking.stop_listening()
         if self._started:
-            self._drain(deadline)
+            now = self._clock.monotonic()
+            self._drain(now + (deadline - now) * _DRAIN_SHARE)
         if len(self._parking):
             _log.warning("connections_cut", count=len(self._parking))
             self._parking.cut_all()

@@ -8,8 +8,10 @@ from pylon_auth import CredentialResolver, SessionStore
 from pylon_http import Request, Response
 from pylon_router import Caller
 from pylon_runtime.config import ServerConfig
-from pylon_runtime.gateway import Gateway, GatewayParts
+from pylon_runtime.gateway import BODY_BYTES_MAX, Gateway, GatewayParts
+from pylon_runtime.health import Health
 from pylon_runtime.static_files import StaticFiles
+from pylon_runtime.uploads import Uploads
 from tests.pylon_auth.memory_backend import MemorySessionBackend, SetClock
 
 SITE = "https://app.example.com"
@@ -20,6 +22,7 @@ COOKIE = "app_session"
 class GatewayRig:
     def __init__(self, environ: Mapping[str, str] | None = None, public: Path | None = None) -> None:
         self.clock = SetClock()
+        self.has_database = True
         self.sessions = SessionStore(MemorySessionBackend(), self.clock, secrets.token_bytes)
         self.calls: list[tuple[str, str, bytes, Caller]] = []
         self.answer: Callable[[], Response] = lambda: Response.json({"routed": True})
@@ -31,9 +34,10 @@ class GatewayRig:
             credentials=CredentialResolver(self.sessions, self.config.admin_token),
             cookie_name=COOKIE,
             files=StaticFiles(public, None),
+            uploads=Uploads(BODY_BYTES_MAX),
             clock=self.clock,
             random_bytes=secrets.token_bytes,
-            version="0.1.0",
+            health=Health(lambda: self.has_database, self.clock, "0.1.0"),
         )
         self.gateway = Gateway(parts, GatewayRig._route, self)
 

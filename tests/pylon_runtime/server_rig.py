@@ -152,6 +152,7 @@ def running(
     *,
     clock: Clock | None = None,
     headers: HeaderTuples = (),
+    streamed_paths: tuple[str, ...] = (),
 ) -> Iterator[PylonServer]:
     """A started server, stopped at the end; none of its threads or descriptors may be left."""
     clock = clock or SystemClock()
@@ -165,6 +166,7 @@ def running(
         wsgi_app=lambda environ, start_response: [],
         clock=clock,
         headers=headers,
+        streamed_paths=streamed_paths,
     )
     server.start()
     try:

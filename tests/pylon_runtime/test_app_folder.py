@@ -10,6 +10,7 @@ from pylon_core.diagnostics import Severity
 from pylon_core.manifest import ManifestError
 from pylon_runtime.app_folder import AppFolder, load_manifest
 from pylon_runtime.config import ServerConfig
+from pylon_runtime.stores import SqliteFile, database_of
 from tests.strategies.documents import app, entity, policy
 
 DEV = ServerConfig.from_env({"PYLON_DEV_MODE": "1"})
@@ -32,9 +33,9 @@ def test_relative_paths_are_relative_to_the_app_and_absolute_ones_stay(tmp_path:
         {"PYLON_DEV_MODE": "1", "PYLON_DB_PATH": "/data/app.db", "PYLON_FUNCTIONS_DIR": "/code"}
     )
 
-    assert folder.database(DEV) == tmp_path / ".pylon" / "dev.db"
+    assert database_of(DEV, folder) == SqliteFile(tmp_path / ".pylon" / "dev.db")
     assert folder.functions(DEV) == tmp_path / "functions"
-    assert folder.database(elsewhere) == Path("/data/app.db")
+    assert database_of(elsewhere, folder) == SqliteFile(Path("/data/app.db"))
     assert folder.functions(elsewhere) == Path("/code")
 
 

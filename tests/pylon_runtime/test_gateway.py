@@ -44,12 +44,34 @@ def test_health_answers_before_anything_else(rig: GatewayRig) -> None:
     response = rig.send("GET", "/health", authorization="Bearer pk.bad", origin="https://evil.example")
 
     assert response.status == 200
-    assert msgspec.json.decode(response.body) == {"status": "ok", "uptime_secs": 12, "version": "0.1.0"}
+    expected = {"status": "ok", "database": "ok", "uptime_secs": 12, "version": "0.1.0"}
+    assert msgspec.json.decode(response.body) == expected
     assert rig.calls == []
+
+
+@pytest.mark.parametrize(
+    ("target", "has_database", "status", "body"),
+    [
+        ("/health", True, 200, {"status": "ok", "database": "ok"}),
+        ("/health", False, 200, {"status": "ok", "database": "unavailable"}),
+        ("/health?ready=1", True, 200, {"status": "ok", "database": "ok"}),
+        ("/health?ready=1", False, 503, {"status": "unavailable", "database": "unavailable"}),
+    ],
+)
+def test_without_its_database_the_server_lives_but_is_not_ready(
+    rig: GatewayRig, target: str, has_database: bool, status: int, body: dict[str, str]
+) -> None:
+    rig.has_database = has_database
+
+    response = rig.send("GET", target)
+
+    assert response.status == status
+    assert msgspec.json.decode(response.body).items() >= body.items()
 
 
 def test_health_is_that_address_exactly(rig: GatewayRig) -> None:
     assert rig.send("GET", "/health?x=1").status == 404
+    assert rig.send("GET", "/healthy").status == 404
     assert rig.send("POST", "/health").status == 404
     assert rig.send("HEAD", "/health").status == 200
 

@@ -1,4 +1,4 @@
-"""The housekeeper sweeps at once whatever is due, survives a failing sweep, and stops when told."""
+"""The housekeeper sweeps at once whatever is due, reviews when asked, survives failures, and stops when told."""
 
 import threading
 import time
@@ -9,13 +9,13 @@ import structlog
 from pylon_auth.store import SWEEP_BATCH
 from pylon_core.clock import SystemClock
 from pylon_core.errors import PylonError
-from pylon_runtime.housekeeping import Housekeeper
+from pylon_runtime.housekeeping import RETRY_S, Housekeeper
 
 PATIENCE_S = 10.0
 
 
 def running(sweep: Callable[[], int], interval_s: float = 0.001) -> Housekeeper:
-    housekeeper = Housekeeper(sweep, SystemClock(), interval_s)
+    housekeeper = Housekeeper(sweep, lambda: None, SystemClock(), interval_s)
     housekeeper.start()
     return housekeeper
 
@@ -63,7 +63,7 @@ def test_a_sweep_that_fails_is_logged_and_tried_again() -> None:
 
 
 def test_stopping_first_twice_and_starting_twice() -> None:
-    never_started = Housekeeper(lambda: 0, SystemClock())
+    never_started = Housekeeper(lambda: 0, lambda: None, SystemClock())
     never_started.stop(time.monotonic())
     never_started.start()
     stop(never_started)
@@ -85,4 +85,56 @@ def test_a_stop_ends_a_sweep_that_never_would() -> None:
     housekeeper = running(sweep)
     assert began.wait(PATIENCE_S)
 
+    stop(housekeeper)
+
+
+def test_a_review_is_made_when_asked_for_and_again_until_it_works() -> None:
+    failures = [PylonError("QUERY_FAILED", "no luck")]
+    times: list[float] = []
+    worked = threading.Event()
+
+    def review() -> None:
+        times.append(time.monotonic())
+        if failures:
+            raise failures.pop()
+        worked.set()
+
+    housekeeper = Housekeeper(lambda: 0, review, SystemClock(), interval_s=3600)
+    housekeeper.start()
+    with structlog.testing.capture_logs() as logs:
+        housekeeper.ask_for_review()
+        assert worked.wait(PATIENCE_S)
+    stop(housekeeper)
+
+    assert [log["event"] for log in logs] == ["review_failed"]
+    assert times[1] - times[0] >= RETRY_S * 0.9
+
+
+def test_a_database_that_is_away_is_the_stores_to_tell() -> None:
+    failures = [PylonError("NOT_AVAILABLE", "away")]
+    worked = threading.Event()
+
+    def review() -> None:
+        if failures:
+            raise failures.pop()
+        worked.set()
+
+    housekeeper = Housekeeper(lambda: 0, review, SystemClock(), interval_s=3600)
+    housekeeper.start()
+    with structlog.testing.capture_logs() as logs:
+        housekeeper.ask_for_review()
+        assert worked.wait(PATIENCE_S)
+    stop(housekeeper)
+
+    assert logs == []
+
+
+def test_what_is_asked_for_before_the_start_is_done() -> None:
+    reviewed = threading.Event()
+    housekeeper = Housekeeper(lambda: 0, reviewed.set, SystemClock(), interval_s=3600)
+
+    housekeeper.ask_for_review()
+    housekeeper.start()
+
+    assert reviewed.wait(PATIENCE_S)
     stop(housekeeper)

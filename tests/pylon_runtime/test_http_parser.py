@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pylon_runtime.http_limits import ServerLimits
-from pylon_runtime.http_parser import Phase, RequestParser
+from pylon_runtime.http_parser import Handshake, Phase, RequestParser
 
 RECV_BYTES = 1 << 16
 LIMITS = ServerLimits(target_bytes_max=100, header_bytes_max=500, headers_max=10, body_bytes_max=1000)
@@ -125,7 +125,7 @@ def test_the_phase_follows_the_bytes() -> None:
 def test_a_websocket_handshake_ends_http() -> None:
     parser = parse(head() + head("Connection: keep-alive, Upgrade", "Upgrade: WebSocket") + b"\x81\x80tail")
 
-    assert [arrival.websocket for arrival in parser.arrivals] == [False, True]
+    assert [arrival.special is Handshake.WEBSOCKET for arrival in parser.arrivals] == [False, True]
     assert parser.tail == b"\x81\x80tail"
 
 
@@ -133,7 +133,7 @@ def test_a_websocket_handshake_ends_http() -> None:
 def test_half_a_handshake_is_an_ordinary_request(lines: tuple[str, ...]) -> None:
     parser = parse(head(*lines))
 
-    assert [arrival.websocket for arrival in parser.arrivals] == [False]
+    assert [arrival.special is Handshake.WEBSOCKET for arrival in parser.arrivals] == [False]
     assert parser.tail is None
 
 

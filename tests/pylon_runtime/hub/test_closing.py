@@ -14,6 +14,7 @@ from tests.pylon_runtime.hub.harness import (
     Stage,
     change,
     until,
+    user,
     visible_fields,
 )
 
@@ -26,6 +27,19 @@ def test_a_session_that_ends_takes_its_sockets_with_it(stage: Stage) -> None:
 
     assert (first.close_code(), second.close_code()) == (1012, 1012)
     assert other.seqs(1) == [1]
+
+
+def test_the_hub_tells_who_is_connected(stage: Stage) -> None:
+    for name in ("ann", "ann", "bob"):
+        stage.connect(name)
+
+    assert stage.hub.identities(timeout_s=10) == {user("ann"), user("bob")}
+
+
+def test_a_hub_that_does_not_run_knows_of_nobody() -> None:
+    hub = Hub(OwnerPolicy(), visible_fields, HubLimits(), SystemClock())
+
+    assert hub.identities(timeout_s=0) == set()
 
 
 def test_nothing_but_the_end_follows_a_close_frame(make_stage: Callable[..., Stage]) -> None:
