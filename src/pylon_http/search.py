@@ -1,11 +1,21 @@
-"""What ``POST /api/search/<entity>`` and ``ctx.db.search`` ask for and get (contract 01 §14, 12 §11.2)."""
+"""What ``POST /api/search/<entity>`` and ``ctx.db.search`` ask for and get (contract 01 §14, 12 §11.2). Pure.
 
-from collections.abc import Mapping
+The syntax of ``text`` is ``docs/search.md``.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import msgspec
 
-from pylon_http.datastore import Condition, Row
+from pylon_http.datastore import Condition, DataError, Row
+from pylon_http.filters import NUMBER_MAX, SEARCH_CHARS_MAX, whole_number
 from pylon_http.where import Scalar
+
+PAGE_SIZE_DEFAULT = 20
+PAGE_SIZE_MAX = 100
+
+_DIRECTIONS = {"asc": False, "desc": True}
 
 
 class Search(msgspec.Struct, frozen=True):
@@ -18,7 +28,7 @@ class Search(msgspec.Struct, frozen=True):
     facets: tuple[str, ...] | None = None
     sort: tuple[str, bool] | None = None
     page: int = 0
-    page_size: int = 20
+    page_size: int = PAGE_SIZE_DEFAULT
     condition: Condition | None = None
 
 
@@ -28,3 +38,90 @@ class SearchPage(msgspec.Struct, frozen=True):
     hits: list[Row]
     total: int
     facet_counts: Mapping[str, Mapping[str, int]]
+
+    def to_wire(self, hits: Sequence[Any], took_s: float) -> dict[str, Any]:
+        """The answer clients read; ``hits`` are the rows as their reader may see them."""
+        return {
+            "hits": hits,
+            "facetCounts": self.facet_counts,
+            "total": self.total,
+            "tookMs": round(took_s * 1000),
+        }
+
+
+def parse_search(document: object) -> Search:
+    """The search a decoded JSON document means. Raises DataError INVALID_QUERY for a member of the wrong shape.
+
+    A member that is null counts as absent, and so does one that is not known. An empty list of facets means all.
+    """
+    if not isinstance(document, dict):
+        raise _malformed("A search must be an object.")
+    page = whole_number("page", document.get("page")) or 0
+    page_size = _page_size(document)
+    if page > NUMBER_MAX // page_size:
+        raise _malformed("page is too large.")
+    return Search(
+        text=_text(document.get("query")),
+        filters=_filters(document.get("filters")),
+        facets=_facets(document.get("facets")),
+        sort=_sort(document.get("sort")),
+        page=page,
+        page_size=page_size,
+    )
+
+
+def _text(text: Any) -> str:
+    if text is None:
+        return ""
+    if not isinstance(text, str):
+        raise _malformed("query must be a string.")
+    if len(text) > SEARCH_CHARS_MAX:
+        raise _malformed(f"A search takes at most {SEARCH_CHARS_MAX} characters.")
+    return text
+
+
+def _filters(filters: Any) -> Mapping[str, Scalar | None]:
+    if filters is None:
+        return {}
+    if not isinstance(filters, dict):
+        raise _malformed("filters must be an object of facets and values.")
+    for facet, value in filters.items():
+        if isinstance(value, list | dict):
+            raise _malformed(f"The filter on {facet} takes one value: a string, a number or a boolean.")
+    return filters
+
+
+def _facets(facets: Any) -> tuple[str, ...] | None:
+    if facets is None:
+        return None
+    if not isinstance(facets, list) or not all(isinstance(facet, str) for facet in facets):
+        raise _malformed("facets must be an array of field names.")
+    return tuple(facets) or None
+
+
+def _sort(sort: Any) -> tuple[str, bool] | None:
+    match sort:
+        case None:
+            return None
+        case [str(field), "asc" | "desc" as direction]:
+            return field, _DIRECTIONS[direction]
+        case _:
+            raise _malformed('sort must be a field and "asc" or "desc".')
+
+
+def _page_size(document: Mapping[str, Any]) -> int:
+    """The React hook says ``page_size``, everybody else ``pageSize``."""
+    size = document.get("page_size")
+    if size is None:
+        size = document.get("pageSize")
+    if size is None:
+        return PAGE_SIZE_DEFAULT
+    if isinstance(size, float) and size.is_integer():
+        size = int(size)
+    if isinstance(size, bool) or not isinstance(size, int):
+        raise _malformed("page_size must be a whole number.")
+    return min(max(size, 1), PAGE_SIZE_MAX)
+
+
+def _malformed(message: str) -> DataError:
+    return DataError("INVALID_QUERY", message)

@@ -50,8 +50,13 @@ def owned(*relations: Document) -> Document:
     )
 
 
-def searching(**search: list[str]) -> Document:
+def searching(**search: Any) -> Document:
     return with_fields(field(), field("body", "richtext"), field("stars", "int"), search=search)
+
+
+def with_secrets(**search: list[str]) -> Document:
+    fields = [field(), field("passwordHash"), field("_notes"), field("phone")]
+    return app(entities=[entity("User", fields=fields, search=search)], auth={"user": {"hide": ["phone"]}})
 
 
 CONTRACT_CASES = [
@@ -242,6 +247,17 @@ FURTHER_CASES = [
     Case("SEARCH_FIELD_TYPE", searching(text=["stars"]), searching(text=["body"])),
     Case("SEARCH_FIELD_TYPE", searching(facets=["body"]), searching(facets=["title"])),
     Case("SEARCH_FIELD_TYPE", searching(sortable=["body"]), searching(sortable=["title"])),
+    *(
+        Case("SEARCH_FIELD_SECRET", with_secrets(**{use: [name]}), with_secrets(**{use: ["title"]}))
+        for use in ("text", "facets", "sortable")
+        for name in ("passwordHash", "_notes", "phone")
+    ),
+    Case(
+        "SEARCH_LANGUAGE_UNKNOWN",
+        searching(text=["body"], language="englisch"),
+        searching(text=["body"], language="English"),
+        Severity.WARNING,
+    ),
     *(
         Case(
             "INVALID_CRDT_FIELD",

@@ -13,8 +13,8 @@ NAME_BYTES_MAX = 63
 """What Postgres keeps of an identifier."""
 
 _ENTITY_PREFIXES = ("_pylon_", "_fts_", "_facet_bitmap", "sqlite_")
-# SQLite's own tables behind a full-text index named <Entity>_fts
-_FTS_SUFFIXES = ("_fts", "_fts_data", "_fts_idx", "_fts_content", "_fts_docsize", "_fts_config")
+# a full-text index is named <Entity>_fts; behind it are tables of SQLite's own, and its rows
+_FTS_SUFFIXES = ("_fts", "_fts_data", "_fts_idx", "_fts_content", "_fts_docsize", "_fts_config", "_fts_docs")
 # a column of such a name would hide the key that a full-text index finds its rows by
 _SQLITE_COLUMNS = frozenset({"rowid", "_rowid_"})
 _POSTGRES_COLUMNS = frozenset({"tableoid", "xmin", "cmin", "xmax", "cmax", "ctid"})

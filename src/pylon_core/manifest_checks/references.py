@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from pylon_core.manifest import AppManifest, CrdtKind, EntityDef, FieldDef, FieldKind, RelationDef
 from pylon_core.manifest_checks.findings import Findings, Pass, did_you_mean, error, repeated, warning
+from pylon_core.secret_fields import secret_fields
 
 _TEXT = frozenset({FieldKind.STRING, FieldKind.RICHTEXT})
 _NUMBERS = frozenset({FieldKind.INT, FieldKind.FLOAT})
@@ -14,6 +15,16 @@ _CRDT_TYPES: Mapping[CrdtKind, frozenset[FieldKind]] = {"text": _TEXT, "counter"
 _CRDT_RESERVED: frozenset[CrdtKind] = frozenset({"counter", "list", "movable-list", "tree"})
 
 _DEFAULT_USER_ENTITY = "User"
+
+# fmt: off
+STEMMED_LANGUAGES = frozenset({
+    "arabic", "armenian", "basque", "catalan", "czech", "danish", "dutch", "dutch_porter", "english",
+    "esperanto", "estonian", "finnish", "french", "german", "greek", "hindi", "hungarian", "indonesian",
+    "irish", "italian", "lithuanian", "nepali", "norwegian", "persian", "polish", "porter", "portuguese",
+    "romanian", "russian", "serbian", "sesotho", "spanish", "swedish", "tamil", "turkish", "yiddish",
+})
+# fmt: on
+"""The languages whose words search knows by their stems."""
 
 
 def _relations(manifest: AppManifest) -> Findings:
@@ -52,12 +63,37 @@ def _relation(manifest: AppManifest, entity: EntityDef, relation: RelationDef) -
 
 
 def _search(manifest: AppManifest) -> Findings:
+    secrets = secret_fields(manifest)
     for entity in manifest.entities:
         if entity.search is None:
             continue
-        yield from _search_list(entity, "text", entity.search.text, _TEXT)
-        yield from _search_list(entity, "facets", entity.search.facets, _VALUES)
-        yield from _search_list(entity, "sortable", entity.search.sortable, _VALUES)
+        uses = (
+            ("text", entity.search.text, _TEXT),
+            ("facets", entity.search.facets, _VALUES),
+            ("sortable", entity.search.sortable, _VALUES),
+        )
+        for use, names, allowed in uses:
+            yield from _search_list(entity, use, names, allowed)
+            yield from _search_secrets(entity, use, secrets.get(entity.name, frozenset()) & set(names))
+        yield from _search_language(entity, entity.search.language)
+
+
+def _search_secrets(entity: EntityDef, use: str, secret: frozenset[str]) -> Findings:
+    for name in sorted(secret):
+        yield error(
+            "SEARCH_FIELD_SECRET",
+            f'Entity "{entity.name}", search.{use}: field "{name}" is secret, and a search would give it away.',
+            "leave it out",
+        )
+
+
+def _search_language(entity: EntityDef, language: str | None) -> Findings:
+    if language is not None and language.lower() not in STEMMED_LANGUAGES:
+        yield warning(
+            "SEARCH_LANGUAGE_UNKNOWN",
+            f'Entity "{entity.name}", search.language: no stemmer is called "{language}", so none is used.',
+            did_you_mean(language.lower(), sorted(STEMMED_LANGUAGES)),
+        )
 
 
 def _search_list(entity: EntityDef, use: str, names: tuple[str, ...], allowed: frozenset[FieldKind]) -> Findings:
