@@ -17,17 +17,34 @@ from pylon_http.datastore import (
     Row,
     TxStore,
 )
-from pylon_http.messages import Answer, Headers, HttpMethod, PendingResponse, Request, Response
+from pylon_http.files import FileDraft, FileReader, StoredFile
+from pylon_http.messages import (
+    Answer,
+    BodyStream,
+    Download,
+    Headers,
+    HttpMethod,
+    PendingResponse,
+    Request,
+    Response,
+    StreamedRequest,
+    StreamedResponse,
+    Upload,
+)
 from pylon_http.search import Search, SearchPage
 
 __all__ = [
     "Aggregation",
     "Answer",
+    "BodyStream",
     "ChangeEvent",
     "ChangeKind",
     "Condition",
     "DataError",
     "DataStore",
+    "Download",
+    "FileDraft",
+    "FileReader",
     "Filter",
     "Headers",
     "HttpMethod",
@@ -41,5 +58,9 @@ __all__ = [
     "Row",
     "Search",
     "SearchPage",
+    "StoredFile",
+    "StreamedRequest",
+    "StreamedResponse",
     "TxStore",
+    "Upload",
 ]

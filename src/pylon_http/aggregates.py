@@ -60,6 +60,13 @@ class Aggregation(msgspec.Struct, frozen=True):
     condition: Condition | None = None
     limit: int | None = None
 
+    @property
+    def shown_fields(self) -> list[str]:
+        """The fields of which the answer holds values, and not only how many there are."""
+        counts = (Function.COUNT, Function.COUNT_DISTINCT)
+        measured = [measure.field for measure in self.measures if measure.function not in counts]
+        return [field for field in (*measured, *(key.field for key in self.groups)) if field is not None]
+
 
 _LISTS = {
     "sum": Function.SUM,

@@ -30,6 +30,14 @@ class DataError(PylonError):
     """The store refused or could not do it; ``code`` is one of contract 12 §6."""
 
 
+def unknown_field(entity: str, field: str) -> DataError:
+    """The one refusal of a name that is no field, or a field the asker must not know of: a list of those that
+    there are would tell the two apart."""
+    return DataError(
+        "INVALID_COLUMN", f"{entity} has no field {field!r}.", hint="GET /api/manifest lists the fields."
+    )
+
+
 class RerunRefused(DataError):  # noqa: N818 - reads as what happened
     """Raised by work that cannot be done twice when a store runs it again; its caller may start anew."""
 
@@ -66,8 +74,8 @@ class Condition(msgspec.Struct, frozen=True):
 class Filter(msgspec.Struct, frozen=True):
     """Which rows, in which order: the caller's filter and, ANDed, the condition its read policy compiled to.
 
-    ``after`` is exclusive and means "by ``id`` ascending, from there on". ``limit`` ``None`` means every row; with
-    ``limit_per``, a field, it counts the rows of each value of that field apart. A ``where`` with a search orders
+    ``after`` is exclusive and means "by ``id`` ascending, from there on". ``limit`` ``None`` means every row;
+    ``limit_per`` is a field and how many rows there may be of each value of it. A ``where`` with a search orders
     by relevance, best first, unless ``order`` says otherwise.
     """
 
@@ -76,7 +84,7 @@ class Filter(msgspec.Struct, frozen=True):
     order: tuple[tuple[str, bool], ...] = ()
     """Pairs of field and whether it descends (null is least); ``id`` ascending breaks ties."""
     limit: int | None = None
-    limit_per: str | None = None
+    limit_per: tuple[str, int] | None = None
     offset: int = 0
     after: str | None = None
 
@@ -105,9 +113,9 @@ class Reader(Protocol):
     def count(self, entity: str, rows: Filter) -> int:
         """How many rows a filter selects, its limit and offset aside."""
 
-    def lookup(self, entity: str, field: str, value: Scalar) -> Row | None:
-        """The first row by id whose field equals the value, or ``None``. A text also stands for the number,
-        boolean or datetime it spells; one that spells none finds nothing."""
+    def lookup(self, entity: str, field: str, value: Scalar, condition: Condition | None = None) -> Row | None:
+        """The first row by id whose field equals the value and for which the condition holds, or ``None``. A text
+        also stands for the number, boolean or datetime it spells; one that spells none finds nothing."""
 
     def aggregate(self, entity: str, wanted: "Aggregation") -> list[Row]:
         """One row a group, by measure and key name; without groups exactly one. Errors as for ``query``."""
@@ -138,6 +146,10 @@ class TxStore(Reader, Protocol):
 
     def delete(self, entity: str, row_id: str) -> bool:
         """Remove the row; false when there is none."""
+
+    def forget(self, rows: Mapping[str, Sequence[str]]) -> None:
+        """Erase what the change log holds of deleted rows, ids by entity, save that they are gone and what of them
+        decided who could read them: who had one must still hear of its end."""
 
     def savepoint(self) -> AbstractContextManager[None]:
         """Undo what the body wrote when it raises, and only that."""

@@ -125,6 +125,20 @@ def test_limit_offset_and_after_page_without_overlap(store: DataStore) -> None:
     assert titles(store, after="r1", limit=1) == ["c"]
 
 
+def test_a_limit_for_each_value_counts_in_order_and_within_the_limit(store: DataStore) -> None:
+    order = (("score", True),)
+
+    assert titles(store, limit_per=("done", 1)) == ["a", "b", "c"]
+    assert titles(store, order=order, limit_per=("done", 1)) == ["b", "a", "c"]
+    assert titles(store, order=order, limit_per=("done", 2)) == ["b", "a", "Bug 50%", "c"]
+    assert titles(store, order=order, limit_per=("done", 2), limit=2, offset=1) == ["a", "Bug 50%"]
+    assert titles(store, limit_per=("id", 0)) == []
+    assert titles(store, where={"rank": {"$gt": 1}}, limit_per=("done", 1)) == ["b", "c"]
+    with pytest.raises(DataError) as refused:
+        titles(store, limit_per=("nope", 1))
+    assert refused.value.code == "INVALID_COLUMN"
+
+
 def test_count_ignores_the_page(store: DataStore) -> None:
     with store.read() as reader:
         assert reader.count("Note", Filter(where=equal("done", value=True), limit=1)) == 2
@@ -136,3 +150,11 @@ def test_lookup_finds_the_first_by_id(store: DataStore) -> None:
         assert found is not None
         assert found["title"] == "a"
         assert reader.lookup("Note", "title", "zzz") is None
+
+
+def test_lookup_looks_among_the_rows_of_its_condition_only(store: DataStore) -> None:
+    with store.read() as reader:
+        found = reader.lookup("Note", "done", value=True, condition=Condition('"rank" IS NULL'))
+        assert found is not None
+        assert found["title"] == "Bug 50%"
+        assert reader.lookup("Note", "title", "a", Condition("1 = 0")) is None

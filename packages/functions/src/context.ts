@@ -28,6 +28,7 @@ export class Call {
   readonly #requests: HostRequests;
   readonly #writer: FrameWriter;
   #ended = false;
+  #refusal: Error | null = null;
 
   constructor(frame: CallFrame, requests: HostRequests, writer: FrameWriter) {
     this.#frame = frame;
@@ -43,7 +44,14 @@ export class Call {
     this.#ended = true;
   }
 
+  /** Nobody waits for it any more. */
+  abandon(): void {
+    this.#refusal = codedError("NOT_AVAILABLE", "The server gave this call up; it may have begun it anew.");
+    this.#requests.rejectCall(this.id, this.#refusal);
+  }
+
   ask(request: Request): Promise<unknown> {
+    if (this.#refusal !== null) return Promise.reject(this.#refusal);
     if (this.#ended) {
       return Promise.reject(new Error(`"${this.#frame.fn_name}" has already returned; await what it starts`));
     }
@@ -98,6 +106,8 @@ function databaseReader(call: Call): DatabaseReader {
       call.database("lookup", entity, { field, value }) as Promise<T | null>,
     query: <T>(entity: string, filter?: unknown) => call.database("query", entity, { data: filter }) as Promise<T[]>,
     queryGraph: <T>(graph: unknown) => call.database("query_graph", "", { data: graph }) as Promise<T>,
+    aggregate: <T>(entity: string, aggregation: unknown) =>
+      call.database("aggregate", entity, { data: aggregation }) as Promise<T[]>,
     paginate: <T>(entity: string, request: PageRequest) =>
       call.database("paginate", entity, pageOperands(request)) as Promise<Page<T>>,
     search: <T>(entity: string, search: unknown) =>
@@ -114,8 +124,8 @@ function databaseWriter(call: Call): DatabaseWriter {
     delete: async (entity, id) => member(await call.database("delete", entity, { id }), "deleted") === true,
     link: async (entity, id, relation, targetId) =>
       member(await call.database("link", entity, { id, relation, target_id: targetId }), "linked") === true,
-    unlink: async (entity, id, relation) =>
-      member(await call.database("unlink", entity, { id, relation }), "unlinked") === true,
+    unlink: async (entity, id, relation, targetId) =>
+      member(await call.database("unlink", entity, { id, relation, target_id: targetId }), "unlinked") === true,
   };
 }
 

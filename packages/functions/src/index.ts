@@ -12,6 +12,7 @@ import type { ArgsOf, Validators } from "./validators";
 
 export type {
   ActionContext,
+  Aggregation,
   Auth,
   CodedError,
   DatabaseReader,

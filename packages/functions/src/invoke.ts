@@ -13,6 +13,7 @@ export class Invoker {
   readonly #requests: HostRequests;
   readonly #writer: FrameWriter;
   readonly #env: Env;
+  readonly #running = new Map<string, Call>();
 
   constructor(registry: Registry, requests: HostRequests, writer: FrameWriter, env: Env) {
     this.#registry = registry;
@@ -26,6 +27,11 @@ export class Invoker {
       console.error(`Calling "${frame.fn_name}" failed:`, crash);
       this.#fail(frame, "HANDLER_CRASH", crash instanceof Error ? crash.message : String(crash));
     });
+  }
+
+  /** The server gave a call up: whatever its handler waits for or still asks is refused, so that it ends. */
+  abandon(callId: string): void {
+    this.#running.get(callId)?.abandon();
   }
 
   async #run(frame: CallFrame): Promise<void> {
@@ -50,6 +56,7 @@ export class Invoker {
 
   async #handle(fn: LoadedFunction, frame: CallFrame, args: unknown): Promise<void> {
     const call = new Call(frame, this.#requests, this.#writer);
+    this.#running.set(call.id, call);
     try {
       const value = await fn.handler(this.#context(fn, call, frame), args);
       call.end();
@@ -63,6 +70,8 @@ export class Invoker {
       }
       console.error(`"${frame.fn_name}" threw:`, error);
       this.#fail(frame, "HANDLER_ERROR", "Internal handler error");
+    } finally {
+      this.#running.delete(call.id);
     }
   }
 

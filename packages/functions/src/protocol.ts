@@ -43,7 +43,13 @@ export interface ResultFrame {
   readonly error?: { readonly code?: string; readonly message?: string };
 }
 
-export type HostFrame = CallFrame | ResultFrame;
+/** Nobody waits for this call any more; its handler's work counts for nothing. */
+export interface AbandonFrame {
+  readonly type: "abandon";
+  readonly call_id: string;
+}
+
+export type HostFrame = CallFrame | ResultFrame | AbandonFrame;
 
 export interface FunctionEntry {
   readonly name: string;
@@ -57,6 +63,7 @@ export type DatabaseOp =
   | "lookup"
   | "query"
   | "query_graph"
+  | "aggregate"
   | "paginate"
   | "search"
   | "insert"
@@ -110,6 +117,7 @@ export function parseHostFrame(line: string): HostFrame | null {
   const frame = value as { readonly type?: unknown; readonly call_id?: unknown; readonly fn_name?: unknown };
   if (typeof frame.call_id !== "string") return null;
   if (frame.type === "result") return value as ResultFrame;
+  if (frame.type === "abandon") return value as AbandonFrame;
   return frame.type === "call" && typeof frame.fn_name === "string" ? (value as CallFrame) : null;
 }
 

@@ -10,6 +10,7 @@ const ANSWER_TIMEOUT_MS = 60_000;
 const SWEEP_MS = 5_000;
 
 interface Waiting {
+  readonly callId: string;
   readonly resolve: (data: unknown) => void;
   readonly reject: (error: Error) => void;
   readonly since: number;
@@ -36,7 +37,7 @@ export class HostRequests {
       // The ids come first: a server that cannot read the rest can still say to whom.
       const { type, ...rest } = request;
       this.#writer.send({ type, call_id: callId, op_id: opId, ...rest } as RequestFrame);
-      this.#waiting.set(opId, { resolve, reject, since: performance.now() });
+      this.#waiting.set(opId, { callId, resolve, reject, since: performance.now() });
     });
   }
 
@@ -48,6 +49,15 @@ export class HostRequests {
     this.#waiting.delete(opId);
     if (frame.error === undefined) waiting.resolve(frame.data);
     else waiting.reject(codedError(frame.error.code ?? "UNKNOWN", frame.error.message ?? ""));
+  }
+
+  /** What this call waits for will not come. */
+  rejectCall(callId: string, reason: Error): void {
+    for (const [opId, waiting] of this.#waiting) {
+      if (waiting.callId !== callId) continue;
+      this.#waiting.delete(opId);
+      waiting.reject(reason);
+    }
   }
 
   /** The server is gone: nobody will be answered any more. */

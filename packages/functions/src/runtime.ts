@@ -1,7 +1,7 @@
 /**
  * The child process that runs an app's functions: `bun run runtime.ts <functions-dir>`.
  *
- * Reads `call` and `result` frames from stdin, writes everything else of the protocol to stdout. It ends when
+ * Reads `call`, `result` and `abandon` frames from stdin, writes everything else of the protocol to stdout. It ends when
  * the server closes its stdin.
  */
 
@@ -42,6 +42,7 @@ async function serve(invoker: Invoker, requests: HostRequests): Promise<void> {
       const frame = parseHostFrame(line);
       if (frame === null) continue;
       if (frame.type === "call") invoker.run(frame);
+      else if (frame.type === "abandon") invoker.abandon(frame.call_id);
       else requests.settle(frame);
     }
   }

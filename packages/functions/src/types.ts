@@ -26,6 +26,22 @@ export interface SearchResult<T> {
   readonly tookMs: number;
 }
 
+/** What to work out of the rows that `where` selects: columns such as `count`, `sum_price`, `createdAt_day`. */
+export interface Aggregation {
+  /** `"*"`, or a field of which to count the values. */
+  readonly count?: string;
+  readonly sum?: readonly string[];
+  readonly avg?: readonly string[];
+  readonly min?: readonly string[];
+  readonly max?: readonly string[];
+  readonly countDistinct?: readonly string[];
+  readonly groupBy?: readonly (
+    | string
+    | { readonly field: string; readonly bucket?: "hour" | "day" | "week" | "month" | "year" }
+  )[];
+  readonly where?: RowFilter;
+}
+
 /** Reads one consistent state of the database. */
 export interface DatabaseReader {
   get<T = Row>(entity: string, id: string): Promise<T | null>;
@@ -35,6 +51,8 @@ export interface DatabaseReader {
   lookup<T = Row>(entity: string, field: string, value: unknown): Promise<T | null>;
   query<T = Row>(entity: string, filter?: RowFilter): Promise<T[]>;
   queryGraph<T = { readonly [entity: string]: Row[] }>(graph: { readonly [entity: string]: unknown }): Promise<T>;
+  /** One row a group; without `groupBy` exactly one. */
+  aggregate<T = Row>(entity: string, aggregation: Aggregation): Promise<T[]>;
   paginate<T = Row>(entity: string, request: PageRequest): Promise<Page<T>>;
   search<T = Row>(entity: string, search: { readonly [option: string]: unknown }): Promise<SearchResult<T>>;
 }
@@ -47,8 +65,10 @@ export interface DatabaseWriter extends DatabaseReader {
   update(entity: string, id: string, data: { readonly [field: string]: unknown }): Promise<boolean>;
   /** Whether there was such a row. */
   delete(entity: string, id: string): Promise<boolean>;
+  /** Whether both rows are there. */
   link(entity: string, id: string, relation: string, targetId: string): Promise<boolean>;
-  unlink(entity: string, id: string, relation: string): Promise<boolean>;
+  /** Whether there was such a row and, with a `targetId`, such a link. A relation to many needs one. */
+  unlink(entity: string, id: string, relation: string, targetId?: string): Promise<boolean>;
 }
 
 /** Who is calling, as the server resolved it. */

@@ -24,3 +24,7 @@ test("a call and a result are frames", () => {
   expect(parseHostFrame('{"type":"call","call_id":"c","fn_name":"f"}')?.type).toBe("call");
   expect(parseHostFrame('{"type":"result","call_id":"c"}')?.type).toBe("result");
 });
+
+test("an abandonment is a frame", () => {
+  expect(parseHostFrame('{"type":"abandon","call_id":"c"}')?.type).toBe("abandon");
+});

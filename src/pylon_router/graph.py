@@ -1,0 +1,58 @@
+"""Rows with what they are related to: ``POST /api/query`` (contract 01 §7).
+
+Every level holds only rows that its reader may read. At the top a caller who may read none at all is refused, as
+on lists; below it such a relation leads to nothing, as it does for a row that is linked to nothing.
+"""
+
+import msgspec
+
+from pylon_auth import AuthContext
+from pylon_core import jsontext
+from pylon_http import Filter, Response
+from pylon_http.expansion import GraphReading
+from pylon_http.graph import Include, Selection, parse_graph
+from pylon_http.relations import holder, unknown_relation
+from pylon_http.where import fields_of
+from pylon_router.context import Call, RouterContext
+from pylon_router.params import ROWS_MAX
+from pylon_router.reads import is_secret, readable, refuse_secret_fields, truncation_headers
+from pylon_router.table import Route
+
+GRAPH_ROWS_MAX = 10_000
+"""Rows in one answer, counted wherever they stand in it."""
+
+
+def query_graph(ctx: RouterContext, call: Call) -> Response:
+    auth = call.caller.auth
+    graph = [_readable_top(ctx, auth, wanted) for wanted in parse_graph(jsontext.decode(call.body), ctx.manifest)]
+    with ctx.store.read() as reader:
+        reading = GraphReading(reader, ctx.project, rows_max=GRAPH_ROWS_MAX, entity_rows_max=ROWS_MAX)
+        answer = reading.read(graph)
+    return Response.json(answer, headers=truncation_headers(truncated=reading.truncated))
+
+
+def _readable_top(ctx: RouterContext, auth: AuthContext, wanted: Selection) -> Selection:
+    return Selection(
+        wanted.entity, readable(ctx, auth, wanted.entity, wanted.rows), _readable_includes(ctx, auth, wanted)
+    )
+
+
+def _readable_includes(ctx: RouterContext, auth: AuthContext, wanted: Selection) -> tuple[Include, ...]:
+    return tuple(_readable_include(ctx, auth, wanted.entity, include) for include in wanted.includes)
+
+
+def _readable_include(ctx: RouterContext, auth: AuthContext, entity: str, include: Include) -> Include:
+    relation, targets = include.relation, include.targets
+    if is_secret(ctx, auth, holder(entity, relation), relation.field):
+        raise unknown_relation(entity, relation.name)
+    rows = _readable_targets(ctx, auth, targets.entity, targets.rows)
+    targets = Selection(targets.entity, rows, _readable_includes(ctx, auth, targets))
+    return msgspec.structs.replace(include, targets=targets)
+
+
+def _readable_targets(ctx: RouterContext, auth: AuthContext, entity: str, rows: Filter) -> Filter:
+    refuse_secret_fields(ctx, auth, entity, [*fields_of(rows.where), *(field for field, _ in rows.order)])
+    return msgspec.structs.replace(rows, condition=ctx.policies.read_condition(entity, auth))
+
+
+ROUTES = (Route("POST", "/api/query", query_graph),)
