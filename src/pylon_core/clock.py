@@ -29,4 +29,9 @@ def rfc3339(epoch_ms: int) -> str:
     return f"{moment:%Y-%m-%dT%H:%M:%S}.{epoch_ms % 1000:03d}Z"
 
 
+def rfc3339_s(epoch_ns: int) -> str:
+    """Nanoseconds since the epoch as UTC text in whole seconds, ``2026-05-02T22:22:53Z``."""
+    return f"{datetime.fromtimestamp(epoch_ns // 1_000_000_000, UTC):%Y-%m-%dT%H:%M:%SZ}"
+
+
 _: Clock = SystemClock()

@@ -108,7 +108,8 @@ class RelationDef(_Declaration):
 
 
 class SearchDef(_Declaration):
-    """What faceted search covers. ``language`` configures Postgres text search (``None``: english)."""
+    """What search covers; earlier ``text`` fields weigh more. ``language`` names a stemmer, on every database the
+    same (``None``: words are known as they are written)."""
 
     text: tuple[str, ...] = ()
     facets: tuple[str, ...] = ()

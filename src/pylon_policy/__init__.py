@@ -7,9 +7,20 @@ An expression travels text -> ``expression`` (what was written) -> ``formula`` (
 """
 
 from pylon_policy.auth import PolicyAuth
-from pylon_policy.engine import PolicyEngine, denial
+from pylon_policy.engine import PolicyEngine
 from pylon_policy.expression import PolicySyntaxError
 from pylon_policy.parser import parse
 from pylon_policy.predicate import RowPredicate
+from pylon_policy.refusals import RefusalLog, denial
+from pylon_policy.rules import Operation
 
-__all__ = ["PolicyAuth", "PolicyEngine", "PolicySyntaxError", "RowPredicate", "denial", "parse"]
+__all__ = [
+    "Operation",
+    "PolicyAuth",
+    "PolicyEngine",
+    "PolicySyntaxError",
+    "RefusalLog",
+    "RowPredicate",
+    "denial",
+    "parse",
+]

@@ -6,6 +6,7 @@ What can only be a mistake (a path that is always null, an operation left open) 
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from pylon_core.diagnostics import Diagnostic, Severity
 from pylon_core.manifest import AppManifest, EntityDef, FieldKind, PolicyDef
@@ -22,7 +23,7 @@ from pylon_policy.rules import (
     deciding_member,
     members_for,
 )
-from pylon_policy.sql import Columns
+from pylon_policy.values import Columns
 
 DEFAULT_RULE = "default"
 """The log's name for the rule of an entity that no policy names."""
@@ -32,7 +33,7 @@ _CLASSES: Mapping[FieldKind, type] = {
     FieldKind.INT: int,
     FieldKind.FLOAT: float,
     FieldKind.BOOL: bool,
-    FieldKind.DATETIME: str,
+    FieldKind.DATETIME: datetime,
     FieldKind.RICHTEXT: str,
     FieldKind.ID: str,
 }
@@ -98,8 +99,8 @@ class _Compiler:
         return [(index, policy) for index, policy in enumerate(self._policies) if policy.entity == entity]
 
     def entity_rules(self, entity: EntityDef) -> dict[Operation, RuleSet]:
-        fields = frozenset(columns_of(entity))
-        return {op: self._operation_rules(entity, op, Scope(ENTITY_ROOTS[op], fields)) for op in Operation}
+        columns = columns_of(entity)
+        return {op: self._operation_rules(entity, op, Scope(ENTITY_ROOTS[op], columns)) for op in Operation}
 
     def action_rules(self, action: str) -> RuleSet:
         rules = []
@@ -195,7 +196,7 @@ def _advice(path: Path, scopes: Sequence[Scope]) -> str:
     root = path.segments[0]
     if root == "auth":
         return "auth has userId, tenantId, isAdmin and isGuest, and the calls hasRole and hasAnyRole."
-    if root in ("data", "record", "existing") and any(scope.fields is not None for scope in scopes):
+    if root in ("data", "record", "existing") and any(scope.columns is not None for scope in scopes):
         if root == "existing":
             return "existing is there in update and delete rules, and has the entity's fields only."
         return "Only the entity's declared fields and id have values."

@@ -10,10 +10,8 @@ from collections.abc import Hashable, Mapping
 from functools import partial
 from typing import Any
 
-import structlog
-
 from pylon_core import jsontext
-from pylon_core.errors import PylonError
+from pylon_core.clock import Clock, SystemClock
 from pylon_core.manifest import AppManifest
 from pylon_http import Condition
 from pylon_policy.auth import PolicyAuth
@@ -22,20 +20,20 @@ from pylon_policy.formula import FALSE
 from pylon_policy.identity import IdentityView
 from pylon_policy.predicate import NOTHING, RowPredicate, Values
 from pylon_policy.reading import ReadAccess
+from pylon_policy.refusals import RefusalLog, denial
 from pylon_policy.rules import Operation, Rule, RuleSet, deciding_member
-
-_log = structlog.get_logger()
 
 _UNKNOWN = RuleSet([Rule(DEFAULT_RULE, FALSE)])
 """For a name that is no entity: callers answer 404 first, and whoever does not gets nothing."""
 
-LANGUAGE_VERSION = 1
+LANGUAGE_VERSION = 2
 """Part of the fingerprint: raise it when the meaning of an existing expression changes."""
 
 
 class PolicyEngine:
-    def __init__(self, manifest: AppManifest, *, default_allow: bool) -> None:
+    def __init__(self, manifest: AppManifest, *, default_allow: bool, clock: Clock | None = None) -> None:
         """``default_allow`` is what an entity that no policy names gives non-admins (design §4, 8)."""
+        self.refusals = RefusalLog(clock or SystemClock())
         compiled = compile_policies(manifest, default_allow=default_allow)
         self.diagnostics = compiled.diagnostics
         self.uncovered_entities = compiled.uncovered_entities
@@ -104,7 +102,7 @@ class PolicyEngine:
             return
         values = payload if isinstance(payload, dict) else NOTHING
         if not rules.holds(auth, NOTHING, NOTHING, values):
-            raise _denied(rules.denying(auth, NOTHING, NOTHING, values), action, "call")
+            raise self.refusals.refused(rules.denying(auth, NOTHING, NOTHING, values), action, "call")
 
     def _check(
         self,
@@ -117,28 +115,15 @@ class PolicyEngine:
     ) -> None:
         if auth.is_admin:
             return
-        rules = self._rules[entity][operation] if entity in self._rules else _UNKNOWN
+        if entity not in self._rules:
+            raise denial()
+        rules = self._rules[entity][operation]
         if not rules.holds(auth, data, existing, payload):
-            raise _denied(rules.denying(auth, data, existing, payload), entity, operation)
+            raise self.refusals.refused(rules.denying(auth, data, existing, payload), entity, operation)
 
 
 def _anything(_row: Values, /) -> bool:
     return True
-
-
-def _denied(policy: str | None, target: str, operation: str) -> PylonError:
-    """Which policy denied goes to the log and nowhere else."""
-    _log.info("policy_denied", policy=policy, target=target, operation=operation)
-    return denial()
-
-
-def denial() -> PylonError:
-    """The one answer to everything a policy refuses, so that refusals cannot be told apart."""
-    return PylonError(
-        "POLICY_DENIED",
-        "You are not allowed to do this.",
-        hint="Sign in with an account that has access, or ask the owner for it.",
-    )
 
 
 def _fingerprint(manifest: AppManifest, access: Mapping[str, ReadAccess], *, default_allow: bool) -> str:

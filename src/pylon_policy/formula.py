@@ -29,8 +29,11 @@ class AuthRef:
 
 @dataclass(frozen=True, slots=True)
 class RowRef:
+    """``is_instant``: the value is an instant in its one spelling, or read as null."""
+
     root: Root
     segments: tuple[str, ...]
+    is_instant: bool = False
 
 
 Ref = AuthRef | RowRef
@@ -96,11 +99,14 @@ class Equal:
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """Both are numbers and in this order."""
+    """Both are numbers, or (one being an instant) both are instants, and in this order.
+
+    A text in ``right`` is an instant in its one spelling.
+    """
 
     op: Comparison
     left: RowRef
-    right: RowRef | int | float
+    right: RowRef | int | float | str
 
 
 Atom = HasRole | Truthy | IsNull | OneOf | Equal | Order

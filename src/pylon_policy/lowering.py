@@ -2,11 +2,14 @@
 
 ``_hold`` lowers an expression twice over, to "definitely true" (``wanted``) or "definitely false"; ``!`` swaps
 the two, and an unknown result is what neither gives. Paths are resolved here against a ``Scope``, so a path
-that can never have a value is folded away before either form is emitted.
+that can never have a value is folded away before either form is emitted, and so is a comparison of an instant
+with what is none: it is unknown.
 """
 
-from dataclasses import dataclass
-from typing import assert_never
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import TypeGuard, assert_never
 
 from pylon_policy.auth import AUTH_MEMBERS
 from pylon_policy.expression import (
@@ -42,7 +45,7 @@ from pylon_policy.formula import (
     constant,
 )
 from pylon_policy.lexer import TEXT_CHARS_MAX
-from pylon_policy.values import accepted_by, literals_equal, truthy
+from pylon_policy.values import Accepted, Columns, Scalar, accepted_by, instant, literals_equal, truthy
 
 STEPS_MAX = 2 * TEXT_CHARS_MAX
 """No plain expression needs more than one step a character, but a condition compared with a path is needed both
@@ -71,11 +74,11 @@ _Condition = Group | Not | RoleCall | And | Or | Compare | In
 class Scope:
     """Which paths can have a value: the roots there are and, when the rows are declared, their fields.
 
-    ``fields`` ``None`` means rows of any shape. Payloads are never declared: what a client sent may nest.
+    ``columns`` ``None`` means rows of any shape. Payloads are never declared: what a client sent may nest.
     """
 
     roots: frozenset[Root]
-    fields: frozenset[str] | None = None
+    columns: Columns | None = None
 
     def resolve(self, path: Path) -> Ref | None:
         """What the path reads; ``None`` when it is always null."""
@@ -86,9 +89,10 @@ class Scope:
         root = _ROOTS.get(first)
         if root not in self.roots or not rest or "" in rest:
             return None
-        if root is not Root.INPUT and self.fields is not None and (len(rest) > 1 or rest[0] not in self.fields):
-            return None
-        return RowRef(root, tuple(rest))
+        if root is Root.INPUT or self.columns is None:
+            return RowRef(root, tuple(rest))
+        kind = self.columns.get(rest[0]) if len(rest) == 1 else None
+        return None if kind is None else RowRef(root, tuple(rest), is_instant=kind is datetime)
 
 
 ANYTHING = Scope(frozenset(Root))
@@ -147,7 +151,8 @@ class _Lowering:
         values = [item.value for item in items if item.value is not None]
         if ref is None or not values:
             return [self._equal(left, item, wanted=wanted) for item in items]
-        formulas: list[Formula] = [OneOf(ref, accepted_by(values), wanted)]
+        assert isinstance(left, Path)
+        formulas: list[Formula] = [OneOf(ref, _accepted(left, ref, values), wanted)]
         if len(values) < len(items):
             formulas.append(IsNull(ref, wanted))
         return formulas
@@ -179,7 +184,7 @@ class _Lowering:
         ref = self._scope.resolve(path)
         if ref is None:
             return constant((value is None) == wanted)
-        return IsNull(ref, wanted) if value is None else OneOf(ref, accepted_by([value]), wanted)
+        return IsNull(ref, wanted) if value is None else OneOf(ref, _accepted(path, ref, [value]), wanted)
 
     def _condition_equal(self, left: _Condition, right: Literal | Path, *, wanted: bool) -> Formula:
         if isinstance(right, Literal):
@@ -189,6 +194,8 @@ class _Lowering:
         ref = self._scope.resolve(right)
         if ref is None:
             return FALSE if wanted else self._known(left)
+        if _is_instant(ref):
+            return FALSE
         return any_of(
             all_of([self.hold(left, wanted=flag), OneOf(ref, accepted_by([flag]), wanted)])
             for flag in (True, False)
@@ -200,24 +207,31 @@ class _Lowering:
     # --- order
 
     def _order(self, op: Comparison, left: Expression, right: Literal | Path) -> Formula:
-        one, other = self._number(left), self._number(right)
-        if one is None or other is None:
-            return FALSE
-        if isinstance(one, RowRef):
-            return Order(op, one, other)
-        if isinstance(other, RowRef):
-            return Order(_MIRRORED[op], other, one)
-        return constant(_ordered(op, one, other))
+        match left, right:
+            case Literal(one), Literal(other):
+                return constant(_is_number(one) and _is_number(other) and _ordered(op, one, other))
+            case Path(), Path():
+                return self._paths_ordered(op, left, right)
+            case Path(), Literal(value):
+                return self._path_ordered(op, left, value)
+            case Literal(value), Path():
+                return self._path_ordered(_MIRRORED[op], right, value)
+        return FALSE  # conditions are in no order
 
-    def _number(self, operand: Expression) -> RowRef | int | float | None:
-        """What may be a number; conditions, identities and literals of another kind are in no order."""
-        match operand:
-            case Path():
-                ref = self._scope.resolve(operand)
-                return ref if isinstance(ref, RowRef) else None
-            case Literal(int() | float() as value) if not isinstance(value, bool):
-                return value
-        return None
+    def _paths_ordered(self, op: Comparison, left: Path, right: Path) -> Formula:
+        one, other = self._scope.resolve(left), self._scope.resolve(right)
+        if not isinstance(one, RowRef) or not isinstance(other, RowRef):
+            return FALSE  # nor are identities
+        pair = _of_one_kind(one, other)
+        return FALSE if pair is None else Order(op, *pair)
+
+    def _path_ordered(self, op: Comparison, path: Path, value: LiteralValue) -> Formula:
+        ref = self._scope.resolve(path)
+        if not isinstance(ref, RowRef) or value is None:
+            return FALSE
+        if ref.is_instant:
+            return Order(op, ref, _instant_literal(path, value))
+        return Order(op, ref, value) if _is_number(value) else FALSE
 
 
 def _literals_match(one: LiteralValue, other: LiteralValue) -> bool:
@@ -230,11 +244,51 @@ def _refs_equal(one: Ref | None, other: Ref | None, *, wanted: bool) -> Formula:
     if one is None or other is None:
         there = one or other
         return FALSE if wanted or there is None else IsNull(there, wanted=False)
+    if isinstance(one, RowRef) and isinstance(other, RowRef):
+        pair = _of_one_kind(one, other)
+        return FALSE if pair is None else Equal(*pair, wanted)
+    if _is_instant(one) or _is_instant(other):
+        return FALSE  # no member of an identity is an instant
     if isinstance(one, AuthRef):
         one, other = other, one
     if isinstance(one, AuthRef) and isinstance(other, AuthRef) and one.member.is_flag != other.member.is_flag:
         return constant(not wanted)  # text and a flag never match, and the flag is never null
     return Equal(one, other, wanted)
+
+
+def _of_one_kind(one: RowRef, other: RowRef) -> tuple[RowRef, RowRef] | None:
+    """The two as they compare; ``None`` when only one is an instant. A payload's value is read as one then."""
+    if one.is_instant == other.is_instant:
+        return one, other
+    undeclared = other if one.is_instant else one
+    if undeclared.root is not Root.INPUT:
+        return None
+    return replace(one, is_instant=True), replace(other, is_instant=True)
+
+
+def _is_instant(ref: Ref) -> bool:
+    return isinstance(ref, RowRef) and ref.is_instant
+
+
+def _accepted(path: Path, ref: Ref, values: Iterable[Scalar]) -> Accepted:
+    if not _is_instant(ref):
+        return accepted_by(values)
+    return Accepted(texts=tuple(sorted({_instant_literal(path, value) for value in values})))
+
+
+def _instant_literal(path: Path, value: Scalar) -> str:
+    found = instant(value)
+    if found is None:
+        raise PolicySyntaxError(
+            f"{'.'.join(path.segments)} is a datetime and {value!r} is none; write one as '2026-05-02T22:22:53Z'",
+            path.line,
+            path.column,
+        )
+    return found
+
+
+def _is_number(value: LiteralValue) -> TypeGuard[int | float]:
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def _ordered(op: Comparison, one: int | float, other: int | float) -> bool:

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Protocol, assert_never
 
 from pylon_policy.auth import PolicyAuth
+from pylon_policy.expression import Comparison
 from pylon_policy.formula import (
     AllOf,
     AnyOf,
@@ -27,7 +28,7 @@ from pylon_policy.formula import (
     RowRef,
     Truthy,
 )
-from pylon_policy.values import NUMBERS, SCALARS, differ, number_text, same, truthy, walk
+from pylon_policy.values import NUMBERS, SCALARS, differ, instant, number_text, numbers, same, truthy, walk
 
 Values = Mapping[str, Any]
 """A row or a payload, by member name."""
@@ -61,8 +62,10 @@ _NAMES = {
     "SCALARS": SCALARS,
     "differ": differ,
     "float": float,
+    "instant": instant,
     "int": int,
     "number_text": number_text,
+    "numbers": numbers,
     "same": same,
     "str": str,
     "truthy": truthy,
@@ -119,9 +122,10 @@ def _atom(atom: Atom) -> str:
             return _equals_auth(left, right, wanted=wanted)
         case Equal(left, right, wanted):
             return f"{'same' if wanted else 'differ'}({_read(left)}, {_read(right)})"
+        case Order(op, RowRef(is_instant=True) as left, right):
+            return _instants_ordered(op, left, right)
         case Order(op, left, RowRef() as right):
-            numbers = f"(a := {_read(left)}).__class__ in NUMBERS and (b := {_read(right)}).__class__ in NUMBERS"
-            return f"({numbers} and a {op} b)"
+            return f"((a := numbers({_read(left)}, {_read(right)})) is not None and a[0] {op} a[1])"
         case Order(op, left, right):
             return f"((a := {_read(left)}).__class__ in NUMBERS and a {op} {right!r})"
     assert_never(atom)
@@ -130,10 +134,19 @@ def _atom(atom: Atom) -> str:
 def _read(ref: Ref) -> str:
     if isinstance(ref, AuthRef):
         return f"auth.{ref.member}"
-    parameter = _PARAMETERS[ref.root]
-    if len(ref.segments) == 1:
-        return f"{parameter}.get({ref.segments[0]!r})"
-    return f"walk({parameter}.get({ref.segments[0]!r}), {ref.segments[1:]!r})"
+    first, *rest = ref.segments
+    value = f"{_PARAMETERS[ref.root]}.get({first!r})"
+    if rest:
+        value = f"walk({value}, {tuple(rest)!r})"
+    return f"instant({value})" if ref.is_instant else value
+
+
+def _instants_ordered(op: Comparison, left: RowRef, right: RowRef | int | float | str) -> str:
+    """Without its ``Z`` the one spelling of an instant sorts as text: a fraction only ever makes it longer."""
+    there = f"(a := {_read(left)}) is not None"
+    if isinstance(right, RowRef):
+        return f"({there} and (b := {_read(right)}) is not None and a[:-1] {op} b[:-1])"
+    return f"({there} and a[:-1] {op} {str(right)[:-1]!r})"
 
 
 def _one_of(atom: OneOf) -> str:

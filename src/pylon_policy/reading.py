@@ -10,7 +10,8 @@ from pylon_http import Condition
 from pylon_policy.auth import AuthMember, AuthValue, PolicyAuth
 from pylon_policy.formula import FALSE, TRUE, Equal, Formula, RowRef, atoms, refs
 from pylon_policy.identity import IdentityView
-from pylon_policy.sql import NEVER, Columns, MemberValue, Open, Template, render, specialise
+from pylon_policy.sql import NEVER, MemberValue, Open, Template, render, specialise
+from pylon_policy.values import Columns, storable
 
 TEMPLATES_MAX = 128
 """A rule with k role checks looks at most 2**k ways; real ones at a handful."""
@@ -45,7 +46,11 @@ class ReadAccess:
         return self._template(self._view.facts(auth), tuple(map(self._known, self._view.members, values)))
 
     def _known(self, member: AuthMember, value: AuthValue) -> MemberValue:
-        return Open.TEXT if isinstance(value, str) and member not in self._pinned else value
+        if not isinstance(value, str):
+            return value
+        if not storable(value):
+            return Open.UNSTORABLE
+        return value if member in self._pinned else Open.TEXT
 
     def _specialised(self, facts: tuple[bool, ...], members: tuple[MemberValue, ...]) -> Template | None:
         formula = specialise(

@@ -1,15 +1,18 @@
 """A formula as a SQL condition, in text that SQLite (3.45 or newer) and Postgres read alike.
 
 ``specialise`` settles what one identity and one table decide, so that only comparisons of columns remain;
-``render`` writes those. Text columns are expected to be TEXT on both engines, in their default collation, and a
-column to hold values of its declared kind. Pure functions.
+``render`` writes those. A column is expected to hold values of its declared kind, text in a collation by code
+points. Datetimes are bound as ``fixed_width`` text: what SQLite stores, and what Postgres reads as its own type. A
+parameter is always something both engines take: a text that no column can hold is folded away. Pure functions.
 """
 
 import enum
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
+from pylon_core.datetimes import fixed_width
 from pylon_http import Condition
 from pylon_policy.auth import AuthMember, PolicyAuth
 from pylon_policy.formula import (
@@ -32,16 +35,16 @@ from pylon_policy.formula import (
     constant,
 )
 from pylon_policy.identity import is_fact
-from pylon_policy.values import NUMBERS, accepted_by
-
-Columns = Mapping[str, type]
-"""The columns of a table, each with the Python class of its values: str, int, float or bool."""
+from pylon_policy.values import NUMBERS, Columns, accepted_by
 
 
 class Open(enum.Enum):
-    """A member's value that the SQL text need not know: some text, to be bound as a parameter."""
+    """A member's value that the SQL text need not know."""
 
     TEXT = enum.auto()
+    """Some text, to be bound as a parameter."""
+    UNSTORABLE = enum.auto()
+    """A text that no column holds, and so equals none."""
 
 
 MemberValue = str | bool | Open | None
@@ -70,6 +73,8 @@ def specialise(
                 return FALSE if wanted else IsNull(left, wanted=False)
             if value is Open.TEXT:
                 return formula
+            if value is Open.UNSTORABLE:
+                return constant(not wanted)
             return _among_columns(OneOf(left, accepted_by([value]), wanted), columns)
         case _ if is_fact(formula):
             return constant(facts[formula])
@@ -88,7 +93,8 @@ def _among_columns(atom: Atom, columns: Columns) -> Formula:
             return FALSE if wanted else any_of([IsNull(left, wanted=False), IsNull(right, wanted=False)])
         case Order(left=left, right=right):
             operands = (left, right) if isinstance(right, RowRef) else (left,)
-            return atom if all(_kind(ref, columns) in NUMBERS for ref in operands) else FALSE
+            orderly = frozenset({datetime}) if left.is_instant else NUMBERS
+            return atom if all(_kind(ref, columns) in orderly for ref in operands) else FALSE
         case _:
             return atom
 
@@ -150,11 +156,11 @@ class _Writer:
             case OneOf(ref, accepted, wanted):
                 return self._one_of(ref, accepted.of(_kind(ref, self._columns)), wanted=wanted)
             case Equal(left, right, wanted):
-                other = self._bind(right) if isinstance(right, AuthRef) else _quoted(right)
-                return f"{_quoted(left)} {'=' if wanted else 'IS DISTINCT FROM'} {other}"
+                return self._relation(left, "=" if wanted else "IS DISTINCT FROM", right)
             case Order(op, left, right):
-                other = _quoted(right) if isinstance(right, RowRef) else self._bind(self._number(left, right))
-                return f"{_quoted(left)} {op} {other}"
+                if isinstance(right, RowRef):
+                    return self._relation(left, op, right)
+                return f"{_quoted(left)} {op} {self._bind(self._literal(left, right))}"
         raise AssertionError(formula)  # a constant or a fact: ``specialise`` leaves none
 
     def _chain(self, terms: Sequence[Formula], joint: str) -> str:
@@ -182,8 +188,23 @@ class _Writer:
             return f"{column} = {marks}" if wanted else f"{column} IS DISTINCT FROM {marks}"
         return f"{column} IN ({marks})" if wanted else f"({column} IS NULL OR {column} NOT IN ({marks}))"
 
-    def _number(self, ref: RowRef, value: float) -> int | float:
-        """Of the column's own kind where that is exact, so that no engine rounds the column to compare."""
+    def _relation(self, left: Ref, sign: str, right: Ref) -> str:
+        if isinstance(right, AuthRef):
+            return f"{_quoted(left)} {sign} {self._bind(right)}"
+        if _kind(left, self._columns) is _kind(right, self._columns):
+            return f"{_quoted(left)} {sign} {_quoted(right)}"
+        return f"{self._double(left)} {sign} {self._double(right)}"
+
+    def _double(self, ref: Ref) -> str:
+        """A number as the engines compare a whole one with a fraction, said so that both do."""
+        if _kind(ref, self._columns) is float:
+            return _quoted(ref)
+        return f"CAST({_quoted(ref)} AS DOUBLE PRECISION)"
+
+    def _literal(self, ref: RowRef, value: float | str) -> int | float | str:
+        """A number in the column's own kind where that is exact: no engine rounds the column to compare then."""
+        if isinstance(value, str):
+            return fixed_width(value)
         if _kind(ref, self._columns) is float:
             return float(value)
         return int(value) if value == int(value) else value

@@ -1,15 +1,20 @@
-"""How policy values compare: the one place where the kinds null, boolean, number and string meet.
+"""How policy values compare: the one place where the kinds null, boolean, number, string and instant meet.
 
 Pure functions on JSON values. Arrays and objects read as null. Kinds are told apart by exact class, because
 ``True == 1`` in Python. A number equals a string when the string is its canonical decimal text, but only where
-one side is a literal or an ``auth`` member: two fields of different kinds never match.
+one side is a literal or an ``auth`` member: two fields of different kinds never match. A whole number and a
+fraction compare as doubles, as databases do it. An instant is text in its one spelling (``pylon_core.datetimes``);
+what is no instant stands in no relation to one.
 """
 
 import math
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
+
+from pylon_core.datetimes import fixed_width, parse_instant
 
 Scalar = str | int | float | bool
 """A value that is not null."""
@@ -17,6 +22,9 @@ Scalar = str | int | float | bool
 NUMBERS = frozenset({int, float})
 SCALARS = frozenset({str, bool, int, float})
 """The classes of values that are not null."""
+
+Columns = Mapping[str, type]
+"""The columns of a table, each with the class of its values: str, int, float, bool or datetime."""
 
 INT64_MIN, INT64_MAX = -(2**63), 2**63 - 1
 
@@ -47,6 +55,21 @@ def numeral(text: str) -> int | float | None:
     return number if number_text(number) == text else None
 
 
+def instant(value: Any) -> str | None:
+    """The instant that a JSON value spells, in its one spelling; ``None`` when it spells none."""
+    if value.__class__ is not str:
+        return None
+    try:
+        return parse_instant(value)
+    except ValueError:
+        return None
+
+
+def storable(text: str) -> bool:
+    """Whether a column can hold the text, and a database take it as a parameter."""
+    return "\0" not in text and (text.isascii() or not any("\ud800" <= char <= "\udfff" for char in text))
+
+
 def truthy(value: Any) -> bool:
     """A bare value read as a condition. Every number is true, zero too (contract 04 §3.4)."""
     kind = value.__class__
@@ -55,10 +78,26 @@ def truthy(value: Any) -> bool:
     return kind in NUMBERS
 
 
+def numbers(one: Any, other: Any) -> tuple[Any, Any] | None:
+    """Two row values as they compare when both are numbers: exactly when both are whole, else as doubles."""
+    kinds = (one.__class__, other.__class__)
+    if not NUMBERS.issuperset(kinds):
+        return None
+    return (one, other) if kinds[0] is kinds[1] else (_nearest_double(one), _nearest_double(other))
+
+
+def _nearest_double(number: Any) -> float:
+    """Infinite for a whole number beyond them all; only payloads have such."""
+    try:
+        return float(number)
+    except OverflowError:
+        return math.inf if number > 0 else -math.inf
+
+
 def same(one: Any, other: Any) -> bool:
     """Two row values are both there, of one kind and equal."""
-    if one.__class__ in NUMBERS:
-        return other.__class__ in NUMBERS and bool(one == other)
+    if (pair := numbers(one, other)) is not None:
+        return bool(pair[0] == pair[1])
     return one.__class__ is other.__class__ and one.__class__ in SCALARS and bool(one == other)
 
 
@@ -78,7 +117,10 @@ def walk(value: Any, segments: tuple[str, ...]) -> Any:
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """The values that equal at least one of some literals, by the class of the value; each tuple ascends."""
+    """The values that equal at least one of some literals, by the class of the value; each tuple ascends.
+
+    The literals a column of instants is compared with are ``texts``, in their one spelling.
+    """
 
     texts: tuple[str, ...] = ()
     wholes: tuple[int, ...] = ()
@@ -86,12 +128,12 @@ class Accepted:
     flags: tuple[bool, ...] = ()
 
     def of(self, kind: type) -> tuple[Any, ...]:
-        by_class: Mapping[type, tuple[Any, ...]] = {
-            str: self.texts,
-            int: self.wholes,
-            float: self.decimals,
-            bool: self.flags,
-        }
+        """For a column of this class, as parameters: what it cannot hold is left out."""
+        if kind is str:
+            return tuple(filter(storable, self.texts))
+        if kind is datetime:
+            return tuple(map(fixed_width, self.texts))
+        by_class: Mapping[type, tuple[Any, ...]] = {int: self.wholes, float: self.decimals, bool: self.flags}
         return by_class[kind]
 
 
@@ -121,4 +163,5 @@ def accepted_by(literals: Iterable[Scalar]) -> Accepted:
 
 
 def literals_equal(one: Scalar, other: Scalar) -> bool:
-    return one in accepted_by([other]).of(one.__class__)
+    accepted = accepted_by([other])
+    return one in (accepted.texts if isinstance(one, str) else accepted.of(one.__class__))

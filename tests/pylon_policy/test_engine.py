@@ -275,6 +275,7 @@ def test_a_denial_names_its_policy_in_the_log_and_nowhere_else() -> None:
             "policy": "secretName",
             "target": "Note",
             "operation": "delete",
+            "count": 1,
             "log_level": "info",
         }
     ]
@@ -296,7 +297,7 @@ def test_the_condition_selects_what_the_reader_allows() -> None:
     [
         ("string", "\"field\" <> ''"),
         ("richtext", "\"field\" <> ''"),
-        ("datetime", "\"field\" <> ''"),
+        ("datetime", '"field" IS NOT NULL'),
         ("id(Other)", "\"field\" <> ''"),
         ("int", '"field" IS NOT NULL'),
         ("float", '"field" IS NOT NULL'),

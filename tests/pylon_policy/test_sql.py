@@ -13,7 +13,8 @@ from pylon_policy.lexer import TEXT_CHARS_MAX
 from pylon_policy.lowering import Scope, lower
 from pylon_policy.parser import NESTING_MAX
 from pylon_policy.reading import TEMPLATES_MAX, ReadAccess
-from pylon_policy.sql import Columns, render
+from pylon_policy.sql import render
+from pylon_policy.values import Columns
 
 ALICE = AuthContext(user_id="alice", tenant_id="acme", roles=("editor",))
 COLUMNS: Columns = {
@@ -29,7 +30,7 @@ NEVER = Condition("1 = 0")
 
 
 def access(text: str) -> ReadAccess:
-    return ReadAccess(lower(parse(text), Scope(frozenset({Root.DATA}), frozenset(COLUMNS))), COLUMNS)
+    return ReadAccess(lower(parse(text), Scope(frozenset({Root.DATA}), COLUMNS)), COLUMNS)
 
 
 @pytest.mark.parametrize(
@@ -53,7 +54,7 @@ def access(text: str) -> ReadAccess:
         ("data.count < 5.5", '"count" < ?', (5.5,)),
         ("5 < data.count", '"count" > ?', (5,)),
         ("!(data.score >= 1)", '"score" < ?', (1.0,)),
-        ("data.count <= data.score", '"count" <= "score"', ()),
+        ("data.count <= data.score", 'CAST("count" AS DOUBLE PRECISION) <= "score"', ()),
         ("data.title in ['b', 'a', 5]", '"title" IN (?, ?, ?)', ("5", "a", "b")),
         ("!(data.title in ['a', 'b'])", '("title" IS NULL OR "title" NOT IN (?, ?))', ("a", "b")),
         ("data.title in ['a', null]", '"title" = ? OR "title" IS NULL', ("a",)),
@@ -94,6 +95,14 @@ def test_a_rule_reads_as_plain_sql(text: str, sql: str, params: tuple[Any, ...])
         ("data.count == data.title", ALICE, NEVER),
         ("data.count == 'five'", ALICE, NEVER),
         ("data.title < 5", ALICE, NEVER),
+        # texts that no column can hold and no database takes as a parameter
+        ("data.title == '\\0'", ALICE, NEVER),
+        ("data.title != 'a\\0'", ALICE, None),
+        ("data.title in ['\\0', 'a']", ALICE, Condition('"title" = ?', ("a",))),
+        ("data.ownerId == auth.userId", AuthContext(user_id="nul\0"), NEVER),
+        ("data.ownerId != auth.userId", AuthContext(user_id="nul\0"), None),
+        ("data.count != auth.userId", AuthContext(user_id="nul\0"), None),
+        ("data.ownerId == auth.userId", AuthContext(user_id="half \ud800"), NEVER),
         ("true", ALICE, None),
     ],
 )
