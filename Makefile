@@ -1,6 +1,6 @@
 # Two commands are enough: `make demo` to see it, `make test` to check it.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check format soak bench dist clean
+.PHONY: help setup demo test check format soak bench bench-data dist clean
 
 PYTHON ?= python3.11
 BIN := .venv/bin
@@ -8,7 +8,7 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 JOBS ?= auto
 
 help: ## Show this list
-	@awk -F':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: .venv/.ready ## Create .venv with the pylon command in it
 
@@ -35,6 +35,9 @@ soak: .venv/.ready-for-tests ## The long runs: many more crash rounds and seeds
 bench: .venv/.ready-for-tests ## Measure against PocketBase on this machine (needs wrk)
 	$(BIN)/pip install --quiet '.[bench]'
 	$(BIN)/python -m bench.http
+
+bench-data: .venv/.ready-for-tests ## Measure 10,000 against 1,000,000 rows on both engines (needs wrk)
+	$(BIN)/python -m bench.data
 
 clean: ## Remove everything that can be made again
 	rm -rf .venv node_modules artifacts packages/sync/dist .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -120,7 +120,7 @@ def run(folder: Path, options: argparse.Namespace) -> Table:
     runtime.start()
     try:
         runtime.pick(clock.monotonic() + START_S)
-        return _measure_all(FunctionHost(store, runtime, clock, 30.0), store, options)
+        return _measure_all(FunctionHost(MANIFEST, store, runtime, clock, 30.0), store, options)
     finally:
         runtime.stop(clock.monotonic() + 2.0)
         store.close()
