@@ -13,12 +13,16 @@ from typing import Any, Protocol
 import msgspec
 
 from pylon_auth import AuthContext, CookieConfig, SessionStore
+from pylon_core import jsontext
+from pylon_core.clock import Clock
 from pylon_core.errors import PylonError
 from pylon_core.manifest import AppManifest, EntityDef
+from pylon_core.secret_fields import SecretFields, secret_fields
 from pylon_functions import FunctionDefinition
-from pylon_http import Answer, DataStore
+from pylon_http import Answer, DataStore, FileDraft, FileReader, StoredFile
 from pylon_policy import PolicyEngine
-from pylon_sync.projection import RowProjection, SecretFields, secret_fields
+from pylon_router.openapi import openapi_document
+from pylon_sync.projection import RowProjection
 
 
 class FunctionHost(Protocol):
@@ -31,6 +35,37 @@ class FunctionHost(Protocol):
         """What the handler returned, as JSON text. Raises ``PylonError``, FN_NOT_FOUND among them."""
 
 
+class FileLibrary(Protocol):
+    """The uploaded files; any thread may call. What fails raises ``PylonError``."""
+
+    def begin(self, name: str, content_type: str, *, user_id: str, private: bool) -> FileDraft: ...
+
+    def find(self, file_id: str) -> StoredFile | None: ...
+
+    def open(self, file: StoredFile, start: int, end: int) -> FileReader:
+        """The bytes from ``start`` up to before ``end``."""
+
+    def page(self, user_id: str | None, after: str | None, limit: int) -> Sequence[StoredFile]:
+        """The next files behind an id, oldest first; one owner's or all."""
+
+    def delete(self, file_id: str) -> bool:
+        """Whether there was one."""
+
+
+class PersonalData(Protocol):
+    """What some part of the program keeps about users, besides rows and sessions; any thread may call."""
+
+    @property
+    def name(self) -> str:
+        """The member of an export that has it."""
+
+    def export(self, user_id: str) -> Sequence[Any]:
+        """What is kept about a user, as JSON values."""
+
+    def erase(self, user_id: str) -> None:
+        """Remove all of it; safe twice. Raises ``PylonError`` when something is left."""
+
+
 class CallLimiter(Protocol):
     """Counts calls per key; any thread may call."""
 
@@ -40,15 +75,22 @@ class CallLimiter(Protocol):
 
 @dataclass(frozen=True)
 class RouterContext:
-    """``functions`` is ``None`` without a function runtime, ``function_limiter`` where calls are not limited."""
+    """``functions`` is ``None`` without a function runtime, ``function_limiter`` where calls are not limited,
+    ``files`` where none are stored; ``files_url`` is what their ids follow in a URL.
+    ``reset`` empties a database that does not outlive the process; ``None`` for any other."""
 
     manifest: AppManifest
     store: DataStore
     policies: PolicyEngine
     sessions: SessionStore
     cookie: CookieConfig
+    clock: Clock
     functions: FunctionHost | None = None
     function_limiter: CallLimiter | None = None
+    files: FileLibrary | None = None
+    files_url: str = "/api/files"
+    personal_data: Sequence[PersonalData] = ()
+    reset: Callable[[], None] | None = None
     dev_mode: bool = False
 
     @cached_property
@@ -58,6 +100,11 @@ class RouterContext:
     @cached_property
     def project(self) -> RowProjection:
         return RowProjection(self.secrets)
+
+    @cached_property
+    def openapi(self) -> bytes:
+        """The OpenAPI document of the app, as JSON."""
+        return jsontext.encode(openapi_document(self.manifest))
 
     def entity(self, name: str) -> EntityDef:
         """Raises ENTITY_NOT_FOUND for a name that is not in the manifest."""

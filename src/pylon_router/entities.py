@@ -29,11 +29,13 @@ def list_rows(ctx: RouterContext, call: Call) -> Response:
     (entity,) = call.args
     window = parse_window(call.query)
     wanted = Filter(limit=window.limit, offset=window.offset or 0)
-    rows, truncated = find_rows(ctx, call.caller.auth, entity, wanted)
-    body: Any = projected(ctx, entity, rows)
+    found = find_rows(ctx, call.caller.auth, entity, wanted, count=window.wants_total)
+    body: Any = projected(ctx, entity, found.rows)
     if window.is_asked:
-        body = {"data": body, "count": len(rows), "limit": window.limit, "offset": wanted.offset}
-    return Response.json(body, headers=truncation_headers(truncated=truncated))
+        body = {"data": body, "count": len(found.rows), "limit": window.limit, "offset": wanted.offset}
+    if found.total is not None:
+        body["total"] = found.total
+    return Response.json(body, headers=truncation_headers(truncated=found.truncated))
 
 
 def page_rows(ctx: RouterContext, call: Call) -> Response:

@@ -38,14 +38,15 @@ def whole_number(params: Mapping[str, str], name: str) -> int | None:
 
 
 class Window(msgspec.Struct, frozen=True):
-    """``?limit=&offset=`` as sent."""
+    """``?limit=&offset=&total=`` as sent."""
 
     limit: int | None
     offset: int | None
+    wants_total: bool = False
 
     @property
     def is_asked(self) -> bool:
-        return self.limit is not None or self.offset is not None
+        return self.limit is not None or self.offset is not None or self.wants_total
 
 
 NO_WINDOW = Window(None, None)
@@ -55,7 +56,8 @@ def parse_window(query: str) -> Window:
     if not query:
         return NO_WINDOW
     params = parse_query(query)
-    return Window(whole_number(params, "limit"), whole_number(params, "offset"))
+    wants_total = params.get("total") in ("1", "true")
+    return Window(whole_number(params, "limit"), whole_number(params, "offset"), wants_total)
 
 
 class CursorPage(msgspec.Struct, frozen=True):

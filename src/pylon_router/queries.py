@@ -12,8 +12,8 @@ def query_rows(ctx: RouterContext, call: Call) -> Response:
     """A bare array of the rows a filter document selects."""
     (entity,) = call.args
     wanted = parse_filter(jsontext.decode(call.body))
-    rows, truncated = find_rows(ctx, call.caller.auth, entity, wanted)
-    return Response.json(projected(ctx, entity, rows), headers=truncation_headers(truncated=truncated))
+    found = find_rows(ctx, call.caller.auth, entity, wanted)
+    return Response.json(projected(ctx, entity, found.rows), headers=truncation_headers(truncated=found.truncated))
 
 
 ROUTES = (Route("POST", "/api/query/<entity>", query_rows),)

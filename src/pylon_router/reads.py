@@ -5,13 +5,14 @@ is refused instead. Secret fields are unknown to everyone but the admin, so that
 """
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
 from pylon_auth import AuthContext
 from pylon_core.errors import PylonError
-from pylon_http import DataError, Filter, Row
+from pylon_http import Filter, Row
+from pylon_http.datastore import unknown_field
 from pylon_http.where import fields_of
 from pylon_policy import denial
 from pylon_router.context import RouterContext
@@ -37,26 +38,39 @@ def readable(ctx: RouterContext, auth: AuthContext, entity: str, wanted: Filter)
     return msgspec.structs.replace(wanted, condition=ctx.policies.read_condition(entity, auth))
 
 
-def find_rows(ctx: RouterContext, auth: AuthContext, entity: str, wanted: Filter) -> tuple[list[Row], bool]:
-    """The readable rows of a filter, at most ``ROWS_MAX``, and whether that cut some off."""
+class Found(NamedTuple):
+    """Readable rows; whether there were too many; how many there are without a window, if that was asked."""
+
+    rows: list[Row]
+    truncated: bool
+    total: int | None
+
+
+def find_rows(ctx: RouterContext, auth: AuthContext, entity: str, wanted: Filter, *, count: bool = False) -> Found:
+    """The readable rows of a filter, at most ``ROWS_MAX``; all numbers are of one state of the database."""
     bounded = wanted.limit is not None and wanted.limit <= ROWS_MAX
     if not bounded:
         wanted = msgspec.structs.replace(wanted, limit=ROWS_MAX + 1)
     allowed = readable(ctx, auth, entity, wanted)
     with ctx.store.read() as reader:
         rows = reader.query(entity, allowed)
+        total = reader.count(entity, allowed) if count else None
     truncated = not bounded and len(rows) > ROWS_MAX
-    return (rows[:ROWS_MAX] if truncated else rows), truncated
+    return Found(rows[:ROWS_MAX] if truncated else rows, truncated, total)
 
 
 def refuse_secret_fields(ctx: RouterContext, auth: AuthContext, entity: str, fields: Iterable[str]) -> None:
     """Raises for a secret field what the store raises for one that does not exist."""
-    secret = ctx.secrets.get(entity)
-    if secret is None or auth.is_admin:
+    if entity not in ctx.secrets or auth.is_admin:
         return
     for field in fields:
-        if field in secret:
-            raise DataError("INVALID_COLUMN", f"{entity} has no field {field!r}.")
+        if is_secret(ctx, auth, entity, field):
+            raise unknown_field(entity, field)
+
+
+def is_secret(ctx: RouterContext, auth: AuthContext, entity: str, field: str) -> bool:
+    """Whether the caller may not even ask about the field."""
+    return not auth.is_admin and field in ctx.secrets.get(entity, ())
 
 
 def projected(ctx: RouterContext, entity: str, rows: list[Row]) -> list[Any]:

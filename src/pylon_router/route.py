@@ -7,8 +7,27 @@ which logs it.
 """
 
 from pylon_core.errors import PylonError
-from pylon_http import Answer, HttpMethod, Response
-from pylon_router import auth, entities, functions, queries, sync, system
+from pylon_http import Answer, HttpMethod, PendingResponse, Response, StreamedResponse
+from pylon_router import (
+    actions,
+    admin,
+    aggregates,
+    auth,
+    bulk,
+    entities,
+    exports,
+    files,
+    functions,
+    gdpr,
+    graph,
+    imports,
+    links,
+    lookups,
+    queries,
+    search,
+    sync,
+    system,
+)
 from pylon_router.context import Call, Caller, RouterContext
 from pylon_router.table import RouteTable, effective_method
 
@@ -17,8 +36,20 @@ ROUTES = (
     *auth.ROUTES,
     *sync.ROUTES,
     *queries.ROUTES,
+    *search.ROUTES,
+    *graph.ROUTES,
+    *aggregates.ROUTES,
+    *lookups.ROUTES,
+    *links.ROUTES,
+    *actions.ROUTES,
     *entities.ROUTES,
     *functions.ROUTES,
+    *files.ROUTES,
+    *bulk.ROUTES,
+    *exports.ROUTES,
+    *imports.ROUTES,
+    *gdpr.ROUTES,
+    *admin.ROUTES,
 )
 
 _TABLE = RouteTable(ROUTES)
@@ -30,9 +61,13 @@ def route(ctx: RouterContext, method: str, url: str, body: bytes, caller: Caller
     if isinstance(answer, Response):
         return answer
     try:
-        return answer.wait()
+        if isinstance(answer, PendingResponse):
+            return answer.wait()
+        if isinstance(answer, StreamedResponse):
+            return answer.whole()
     except PylonError as error:
         return Response.error(error)
+    return Response.error(PylonError("NOT_SUPPORTED", "Uploads and downloads need a server.", status=501))
 
 
 def dispatch(ctx: RouterContext, method: str, url: str, body: bytes, caller: Caller) -> Answer:

@@ -2,10 +2,11 @@
 
 Patterns are written as in the contract, ``/api/entities/<entity>/<id>``. A path is split first and
 percent-decoded after, so an encoded slash stays inside its segment. A literal segment wins over a placeholder
-(at the end of a path: where it takes the method), and a placeholder never matches an empty segment.
+(at the end of a path: where it takes the method), and a placeholder never matches an empty segment. A pattern may
+end in ``<name...>``, which matches all the rest of a path, slashes included, where nothing else answers.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 from urllib.parse import unquote
 
@@ -23,17 +24,22 @@ class Route(NamedTuple):
 class _Node:
     """One step of a path: what may follow it, and who answers when the path ends here."""
 
-    __slots__ = ("handlers", "literals", "placeholder")
+    __slots__ = ("handlers", "literals", "placeholder", "rest")
 
     def __init__(self) -> None:
         self.literals: dict[str, _Node] = {}
         self.placeholder: _Node | None = None
+        self.rest: _Node | None = None
         self.handlers: dict[str, Handler] = {}
 
     def step(self, segment: str) -> "_Node":
         """The node that ``segment`` of a pattern leads to, made when it is new."""
         if not segment.startswith("<"):
             return self.literals.setdefault(segment, _Node())
+        if segment.endswith("...>"):
+            if self.rest is None:
+                self.rest = _Node()
+            return self.rest
         if self.placeholder is None:
             self.placeholder = _Node()
         return self.placeholder
@@ -72,7 +78,7 @@ class RouteTable:
             if child is None:
                 child = node.placeholder
                 if child is None or not segment:
-                    raise no_route()
+                    return self._find_rest(method, segments)
                 values.append(segment)
             node = child
         last = segments[-1]
@@ -80,7 +86,27 @@ class RouteTable:
             return handler, tuple(values)
         if last and (placeholder := node.placeholder) and (handler := placeholder.handler(method)):
             return handler, (*values, last)
-        raise no_route()
+        return self._find_rest(method, segments)
+
+    def _find_rest(self, method: str, segments: Sequence[str]) -> tuple[Handler, tuple[str, ...]]:
+        """The handler of the longest pattern that the path begins with, and which takes what remains."""
+        node = self._root
+        values: list[str] = []
+        found: tuple[Handler, tuple[str, ...]] | None = None
+        for position, segment in enumerate(segments[1:], 1):
+            rest = "/".join(segments[position:])
+            if rest and node.rest and (handler := node.rest.handler(method)):
+                found = handler, (*values, rest)
+            child = node.literals.get(segment)
+            if child is None:
+                child = node.placeholder
+                if child is None or not segment:
+                    break
+                values.append(segment)
+            node = child
+        if found is None:
+            raise no_route()
+        return found
 
 
 ANY_METHOD = "*"

@@ -1,9 +1,9 @@
 """The write pipeline: the one place where policy stands above the store's transaction (design §3.1).
 
-Every caller-facing write goes through here, entity routes and push alike. A write is judged inside its
+Every caller-facing write goes through here, entity routes, links and push alike. A write is judged inside its
 transaction and on rows as they are stored, so nothing can change between the judgement and the commit; a
-refusal undoes it. A caller whom the policy refuses anyway is told that and not what the store thought of the
-payload, so a unique field is no oracle.
+refusal undoes it. A row of another tenant is refused first (``tenants``). A caller who is refused anyway is told
+that and not what the store thought of the payload, so a unique field is no oracle.
 """
 
 from collections.abc import Mapping
@@ -11,9 +11,12 @@ from typing import Any
 
 from pylon_auth import AuthContext
 from pylon_core.errors import PylonError
+from pylon_core.manifest import EntityDef
 from pylon_http import DataError, Row, TxStore
+from pylon_policy import Operation
 from pylon_router.context import RouterContext
 from pylon_router.reads import absent_row, refuse_secret_fields
+from pylon_router.tenants import TENANT_RULE, is_own, stamped
 
 Payload = Mapping[str, Any]
 
@@ -32,22 +35,26 @@ class WritePipeline:
 
     def insert(self, tx: TxStore, entity: str, data: Payload, row_id: str | None = None) -> Row:
         """Store a new row, under ``row_id`` when given; an ``id`` in the data is ignored."""
-        fields = self._ctx.entity(entity).fields
+        declared = self._ctx.entity(entity)
+        own = stamped(declared, self._auth, data)
+        self._check_tenant(declared, own, Operation.INSERT)
         try:
             refuse_secret_fields(self._ctx, self._auth, entity, data)
-            row = tx.insert(entity, data, row_id)
+            row = tx.insert(entity, own, row_id)
         except DataError:
-            candidate = {**dict.fromkeys(field.name for field in fields), **data, "id": row_id}
+            candidate = {**dict.fromkeys(field.name for field in declared.fields), **own, "id": row_id}
             self._policies.check_insert(entity, self._auth, candidate, data)
             raise
         self._policies.check_insert(entity, self._auth, row, data)
         return row
 
     def update(self, tx: TxStore, entity: str, row_id: str, patch: Payload) -> Row:
-        self._ctx.entity(entity)
+        declared = self._ctx.entity(entity)
         existing = tx.get(entity, row_id)
         if existing is None:
             raise self._absent_for_update(entity, row_id, patch)
+        self._check_tenant(declared, existing, Operation.UPDATE)
+        self._check_tenant(declared, {**existing, **patch}, Operation.UPDATE)
         try:
             refuse_secret_fields(self._ctx, self._auth, entity, patch)
             row = tx.update(entity, row_id, patch)
@@ -61,14 +68,19 @@ class WritePipeline:
         return row
 
     def delete(self, tx: TxStore, entity: str, row_id: str) -> None:
-        self._ctx.entity(entity)
+        declared = self._ctx.entity(entity)
         existing = tx.get(entity, row_id)
         if existing is None:
             # A rule that refuses without a row refuses here too; then a missing row looks like a hidden one.
             self._policies.check_delete(entity, self._auth, {"id": row_id})
             raise absent_row(self._ctx, self._auth, entity)
+        self._check_tenant(declared, existing, Operation.DELETE)
         self._policies.check_delete(entity, self._auth, existing)
         tx.delete(entity, row_id)
+
+    def _check_tenant(self, entity: EntityDef, row: Payload, operation: Operation) -> None:
+        if not is_own(entity, self._auth, row):
+            raise self._policies.refusals.refused(TENANT_RULE, entity.name, operation)
 
     def _absent_for_update(self, entity: str, row_id: str, patch: Payload) -> PylonError:
         blank: Row = {"id": row_id}

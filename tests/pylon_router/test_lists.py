@@ -66,6 +66,22 @@ def test_no_list_is_longer_than_the_cap_and_a_cut_is_announced(
     assert cut.headers == {"X-Pylon-Truncated": "true"}
 
 
+@pytest.mark.parametrize(
+    ("query", "count", "limit", "offset"),
+    [("total=1", 5, None, 0), ("limit=2&offset=4&total=1", 1, 2, 4), ("limit=0&total=true", 0, 0, 0)],
+)
+def test_a_total_counts_all_readable_rows_whatever_the_window(
+    api: DataApi, query: str, count: int, limit: int | None, offset: int
+) -> None:
+    add_notes(api, 5)
+    add_notes(api, 3, "bob")
+
+    body = api.send("GET", f"/api/entities/Note?{query}").json
+
+    assert (body["total"], body["count"], body["limit"], body["offset"]) == (5, count, limit, offset)
+    assert "total" not in api.send("GET", "/api/entities/Note?limit=2&total=0").json
+
+
 @pytest.mark.parametrize("url", ["/api/entities/Note", f"/api/entities/Note?limit={ROWS_MAX}"])
 def test_a_list_that_just_fits_is_not_announced_as_cut(api: DataApi, url: str) -> None:
     add_notes(api, ROWS_MAX)

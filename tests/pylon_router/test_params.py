@@ -63,6 +63,9 @@ def test_an_absent_number_is_none() -> None:
         ("limit=0", Window(0, None), True),
         ("offset=1", Window(None, 1), True),
         ("limit=many", Window(None, None), False),
+        ("total=1", Window(None, None, wants_total=True), True),
+        ("limit=2&total=true", Window(2, None, wants_total=True), True),
+        ("total=0", Window(None, None), False),
     ],
 )
 def test_windows(query: str, window: Window, is_asked: bool) -> None:

@@ -23,6 +23,10 @@ TABLE = RouteTable(
         Route("PATCH", "/api/things/<id>", _handler),
         Route("GET", "/api/things/cursor", _other),
         Route(ANY_METHOD, "/api/things", _other),
+        Route("GET", "/api/files/<name...>", _handler),
+        Route("GET", "/api/files/<name>/info", _other),
+        Route("GET", "/api/files/special/<rest...>", _other),
+        Route("DELETE", "/api/files/<name>", _other),
     ]
 )
 
@@ -40,6 +44,15 @@ TABLE = RouteTable(
         ("GET", "/api/th%69ngs/7", _handler, ("7",)),
         ("GET", "/api/things/%00", _handler, ("\0",)),
         ("GET", "/api/things/%ff", _handler, ("\ufffd",)),
+        ("GET", "/api/files/a", _handler, ("a",)),
+        ("GET", "/api/files/a/b%2Fc/d%20e", _handler, ("a/b/c/d e",)),
+        ("GET", "/api/files//a//", _handler, ("/a//",)),
+        ("GET", "/api/files/a/info", _other, ("a",)),
+        ("GET", "/api/files/a/info/b", _handler, ("a/info/b",)),
+        ("GET", "/api/files/special/a/b", _other, ("a/b",)),
+        ("GET", "/api/files/special", _handler, ("special",)),
+        ("GET", "/api/files/special/", _handler, ("special/",)),
+        ("DELETE", "/api/files/a", _other, ("a",)),
     ],
 )
 def test_a_path_leads_to_its_handler(method: str, path: str, handler: object, values: tuple[str, ...]) -> None:
@@ -59,6 +72,10 @@ def test_a_path_leads_to_its_handler(method: str, path: str, handler: object, va
         ("GET", "/api/things/7/8"),
         ("GET", "/api/Things"),
         ("POST", "/api/things/7"),
+        ("GET", "/api/files"),
+        ("GET", "/api/files/"),
+        ("POST", "/api/files/a/b"),
+        ("DELETE", "/api/files/a/b"),
     ],
 )
 def test_anything_else_is_not_found(method: str, path: str) -> None:

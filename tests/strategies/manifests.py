@@ -152,15 +152,29 @@ def _policies(draw: st.DrawFn, entity_names: Sequence[str], action_names: Sequen
 @st.composite
 def _auth(draw: st.DrawFn, declared: Sequence[EntityDef]) -> AuthDef:
     user = draw(st.sampled_from(declared))
-    shown = st.lists(st.sampled_from([field.name for field in user.fields]), max_size=2, unique=True).map(tuple)
     return AuthDef(
-        user=AuthUserDef(entity=user.name, expose=draw(shown), hide=draw(shown)),
+        user=AuthUserDef(
+            entity=user.name,
+            expose=draw(_some_names([field.name for field in user.fields])),
+            hide=draw(_some_names(_unsearched(user))),
+        ),
         session=AuthSessionDef(
             expires_in=draw(st.integers(0, 2**40)),
             cookie_cache=CookieCacheDef(enabled=draw(st.booleans()), max_age=draw(st.integers(0, 86_400))),
         ),
         trusted_origins=draw(st.sampled_from([(), ("https://app.example",)])),
     )
+
+
+def _some_names(names: Sequence[str]) -> st.SearchStrategy[tuple[str, ...]]:
+    return st.lists(st.sampled_from(names), max_size=2, unique=True).map(tuple) if names else st.just(())
+
+
+def _unsearched(entity: EntityDef) -> list[str]:
+    """What may be secret."""
+    search = entity.search or SearchDef()
+    searched = {*search.text, *search.facets, *search.sortable}
+    return [field.name for field in entity.fields if field.name not in searched]
 
 
 @st.composite

@@ -1,4 +1,4 @@
-"""A whole data API without a server: ``route()`` over an ephemeral store, called as one of a few identities."""
+"""A whole data API without a server: ``route()`` over a store, called as one of a few identities."""
 
 import secrets
 from collections.abc import Iterator, Sequence
@@ -10,13 +10,14 @@ import msgspec
 
 from pylon_auth import ADMIN, ANONYMOUS, AuthContext, CookieConfig, SessionStore
 from pylon_core import jsontext
-from pylon_core.clock import SystemClock
+from pylon_core.clock import Clock, SystemClock
 from pylon_core.manifest import AppManifest, parse_manifest
 from pylon_http import ChangeEvent, Response, Row
 from pylon_policy import PolicyEngine
 from pylon_router import Caller, RouterContext, route
-from pylon_storage import EphemeralStore, SqlSessionBackend
+from pylon_storage import SqlSessionBackend
 from tests.strategies.documents import Document, app, entity, field
+from tests.support.engines import ENGINES, engine_of_tests
 
 IDENTITIES = {
     "anonymous": ANONYMOUS,
@@ -93,17 +94,29 @@ class Answer(msgspec.Struct, frozen=True):
 
 
 class DataApi:
-    def __init__(self, document: Document = NOTES, *, dev_mode: bool = False) -> None:
+    """``engine`` is a name of ``ENGINES``; by default the one that the run is about, usually SQLite."""
+
+    def __init__(
+        self,
+        document: Document = NOTES,
+        *,
+        dev_mode: bool = False,
+        clock: Clock | None = None,
+        engine: str | None = None,
+    ) -> None:
+        clock = clock or SystemClock()
         self.manifest: AppManifest = parse_manifest(jsontext.encode(document))
         self.policies = PolicyEngine(self.manifest, default_allow=dev_mode)
-        self.store = EphemeralStore(self.manifest, watched=watched_fields(self.manifest, self.policies))
+        watched = watched_fields(self.manifest, self.policies)
+        self.store = ENGINES[engine or engine_of_tests()](self.manifest, watched)
         backend = SqlSessionBackend(self.store.tables)
         self.ctx = RouterContext(
             manifest=self.manifest,
             store=self.store,
             policies=self.policies,
-            sessions=SessionStore(backend, SystemClock(), secrets.token_bytes),
+            sessions=SessionStore(backend, clock, secrets.token_bytes),
             cookie=CookieConfig("notes_session"),
+            clock=clock,
             dev_mode=dev_mode,
         )
 

@@ -1,0 +1,208 @@
+"""Whatever is sent to whichever route, on either engine: a clear refusal or an answer, never a failure of the
+server's, and never a word of the database's own."""
+
+import re
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from pylon_core import jsontext
+from pylon_http import Response
+from pylon_router import ROUTES, Caller, Route, route
+from tests.strategies.documents import app, entity, field
+from tests.support.data_api import IDENTITIES, OWNED, DataApi, optional, rules
+from tests.support.engines import ENGINES
+
+DOCUMENT = app(
+    entities=[
+        entity(
+            "Note",
+            fields=[
+                optional("ownerId"),
+                field("title"),
+                optional("done", "bool"),
+                optional("rank", "int"),
+                optional("score", "float"),
+                optional("at", "datetime"),
+                optional("slug", unique=True),
+                optional("author", "id(User)"),
+            ],
+            relations=[{"name": "writer", "target": "User", "field": "author"}],
+            search={"text": ["title"], "facets": ["done", "rank"], "sortable": ["at", "score"]},
+        ),
+        entity("Open", fields=[field("title"), optional("done", "bool")], crdt=False),
+        entity(
+            "User",
+            fields=[field("email", unique=True), optional("_flags"), optional("phone")],
+            relations=[{"name": "notes", "target": "Note", "field": "author", "many": True}],
+        ),
+    ],
+    policies=[rules("Note", allow=OWNED), rules("Open", allow="true"), rules("User", allow="true")],
+    auth={"user": {"entity": "User", "hide": ["phone"]}},
+)
+
+NAMES = st.sampled_from(
+    re.findall(
+        r"\S+", "Note Open User id title rank done score at slug ownerId author writer notes phone _flags *"
+    )
+)
+HOSTILE = st.sampled_from(
+    [
+        "'; DROP TABLE Note; --",
+        '" OR 1=1 --',
+        "\0",
+        "a\0b",
+        "%",
+        "_",
+        "\\",
+        "$1",
+        "?",
+        "%s",
+        "NaN",
+        "Infinity",
+        "-1",
+        "9" * 40,
+        "2026-05-02T22:22:53Z",
+        "2026-13-40T99:99:99Z",
+        "0001-01-01T00:00:00+14:00",
+        '"unbalanced',
+        "-",
+        "*",
+        "a AND (b OR",
+        "é́",
+        "字",
+        "\U0001f600",
+        "x" * 300,
+        "id",
+        "cursor",
+        "",
+    ]
+)
+TEXTS = NAMES | HOSTILE | st.text(max_size=8)
+NUMBERS = st.sampled_from(
+    [0, 1, -1, 2**31, 2**53 + 1, 2**63 - 1, 2**63, -(2**63) - 1, 10**40, 0.5, 1e308, -0.0, 5e-324]
+)
+SCALARS = st.none() | st.booleans() | NUMBERS | TEXTS
+OPERATORS = st.sampled_from(["$gt", "$gte", "$lt", "$lte", "$not", "$in", "$like", "$exists", "$order"])
+MEMBERS = st.sampled_from(
+    re.findall(
+        r"\S+",
+        "where include limit groupBy count sum avg min max countDistinct field bucket day $order desc $limit"
+        " $offset $or $and $search query filters facets sort page page_size op insert update delete entity data"
+        " operations entities relation target_id changes row_id kind op_id client_id",
+    )
+)
+KEYS = MEMBERS | OPERATORS | NAMES | HOSTILE
+VALUES = st.recursive(
+    SCALARS,
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(KEYS, inner, max_size=4),
+    max_leaves=12,
+)
+OPERANDS = SCALARS | st.lists(SCALARS, max_size=3)
+FILTERS = st.dictionaries(NAMES, SCALARS | st.dictionaries(OPERATORS, OPERANDS), max_size=3)
+ROWS = st.dictionaries(NAMES, SCALARS)
+OPERATIONS = st.lists(
+    st.fixed_dictionaries(
+        {"op": st.sampled_from(["insert", "update", "delete", "upsert"]), "entity": NAMES},
+        optional={"id": TEXTS, "data": ROWS},
+    ),
+    max_size=3,
+)
+SHAPED = st.one_of(
+    FILTERS,
+    st.dictionaries(
+        NAMES, st.fixed_dictionaries({}, optional={"where": FILTERS, "include": VALUES, "limit": SCALARS})
+    ),
+    st.fixed_dictionaries(
+        {"count": st.just("*")},
+        optional={"groupBy": st.lists(NAMES), "sum": st.lists(NAMES), "max": st.lists(NAMES), "where": FILTERS},
+    ),
+    st.fixed_dictionaries(
+        {"query": TEXTS}, optional={"filters": FILTERS, "facets": st.lists(NAMES), "sort": VALUES}
+    ),
+    st.fixed_dictionaries({"operations": OPERATIONS}),
+    OPERATIONS,
+    st.fixed_dictionaries(
+        {"entities": st.dictionaries(NAMES, st.lists(st.dictionaries(NAMES, SCALARS), max_size=3))}
+    ),
+    st.fixed_dictionaries(
+        {
+            "changes": st.lists(
+                st.fixed_dictionaries(
+                    {"entity": NAMES, "row_id": TEXTS, "kind": st.sampled_from(["insert", "update", "delete"])},
+                    optional={"data": st.dictionaries(NAMES, SCALARS), "op_id": TEXTS},
+                ),
+                max_size=3,
+            )
+        }
+    ),
+)
+BODIES = (SHAPED | VALUES).map(jsontext.encode) | st.binary(max_size=30)
+PARAMETERS = st.sampled_from(["limit", "offset", "after", "since", "total", "full", "status"])
+QUERIES = st.just("") | st.lists(st.tuples(PARAMETERS, TEXTS | NUMBERS.map(str)), max_size=3).map(
+    lambda pairs: "?" + "&".join(f"{name}={quote(text, safe='')}" for name, text in pairs)
+)
+REQUESTED = st.sampled_from([part for part in ROUTES if not part.pattern.startswith("/api/auth")])
+
+CALLERS = ["alice", "admin", "anonymous"]
+
+OF_THE_DATABASE = re.compile(
+    rb"sqlite|psycopg|postgres|syntax error|traceback|select .* from|insert into|does not exist|violates|_pylon_",
+    re.IGNORECASE,
+)
+
+
+@pytest.fixture(scope="module", params=list(ENGINES))
+def api(request: pytest.FixtureRequest) -> Iterator[DataApi]:
+    data_api = DataApi(DOCUMENT, engine=request.param)
+    for number in range(3):
+        data_api.add("Note", f"n{number}", ownerId="alice", title="tea", rank=number, score=number / 2)
+    yield data_api
+    data_api.store.close()
+
+
+@settings(
+    max_examples=400,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
+)
+@given(
+    data=st.data(),
+    asked=REQUESTED,
+    who=st.sampled_from(["alice", "admin", "anonymous"]),
+    body=BODIES,
+    query=QUERIES,
+)
+def test_nothing_sent_makes_the_server_fail_or_lets_the_database_speak(
+    api: DataApi, data: st.DataObject, asked: Route, who: str, body: bytes, query: str
+) -> None:
+    path = "/".join(_segment(part, data) for part in asked.pattern.split("/"))
+    method = "DELETE" if asked.method == "*" else asked.method
+
+    response = route(api.ctx, method, path + query, body, Caller(IDENTITIES[who]))
+
+    assert response.status < 500 or _needs_a_server(asked, response), (method, path + query, body, response)
+    if response.status >= 400:
+        _assert_envelope(response)
+
+
+def _segment(part: str, data: st.DataObject) -> str:
+    if not part.startswith("<"):
+        return part
+    return quote(data.draw(st.sampled_from(["Note", "Open", "n1", "title", "rank"]) | TEXTS), safe="")
+
+
+def _needs_a_server(asked: Route, response: Response) -> bool:
+    return response.status in (501, 503) and asked.pattern.startswith(("/api/files", "/api/fn", "/api/__test__"))
+
+
+def _assert_envelope(response: Response) -> None:
+    body: Any = jsontext.decode(response.body)
+    if "committed" not in body:
+        assert re.fullmatch("[A-Z0-9_]+", body["error"]["code"])
+        assert body["error"]["message"]
+    assert not OF_THE_DATABASE.search(response.body), response.body
