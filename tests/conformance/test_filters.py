@@ -158,3 +158,27 @@ def test_lookup_looks_among_the_rows_of_its_condition_only(store: DataStore) -> 
         assert found is not None
         assert found["title"] == "Bug 50%"
         assert reader.lookup("Note", "title", "a", Condition("1 = 0")) is None
+
+
+def test_a_count_is_true_again_after_every_write(store: DataStore) -> None:
+    def counted() -> int:
+        with store.read() as reader:
+            return reader.count("Note", Filter(where=equal("done", value=True)))
+
+    assert [counted(), counted()] == [2, 2]
+    store.transact(lambda tx: tx.insert("Note", {"title": "d", "done": True}, "r9"))
+    assert counted() == 3
+    store.transact(lambda tx: tx.update("Note", "r9", {"done": False}))
+    assert counted() == 2
+    store.transact(lambda tx: tx.delete("Note", "r0"))
+    assert [counted(), counted()] == [1, 1]
+
+
+def test_a_count_inside_a_transaction_sees_its_writes(store: DataStore) -> None:
+    def work(tx: Any) -> list[int]:
+        done = Filter(where=equal("done", value=True))
+        before = tx.count("Note", done)
+        tx.insert("Note", {"title": "d", "done": True})
+        return [before, tx.count("Note", done)]
+
+    assert store.transact(work) == [2, 3]
