@@ -51,6 +51,12 @@ class SessionCache:
                 for token_hash in [key for key, (_, who) in generation.items() if who.user_id == user_id]:
                     del generation[token_hash]
 
+    def clear(self) -> None:
+        with self._lock:
+            self._epoch += 1
+            self._young.clear()
+            self._old.clear()
+
     def __len__(self) -> int:
         return len(self._young) + len(self._old)
 

@@ -65,6 +65,9 @@ class SessionBackend(Protocol):
     def load(self, token_hash: bytes) -> Session | None:
         """The session with this token hash, or ``None``."""
 
+    def load_by_ids(self, ids: Sequence[str]) -> Sequence[Session]:
+        """Those of these sessions that there are, in any order."""
+
     def update(self, token_hash: bytes, change: Callable[[Session], Session]) -> Session | None:
         """Replace the stored session by ``change`` of it and return the result; ``None`` when there is none.
 
@@ -83,3 +86,6 @@ class SessionBackend(Protocol):
 
     def list_for_user(self, user_id: str) -> Sequence[Session]:
         """The sessions of a user, newest first."""
+
+    def list_live(self, now_s: int, limit: int) -> Sequence[Session]:
+        """The sessions that have not ended by ``now_s``, newest first."""

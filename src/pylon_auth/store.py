@@ -6,7 +6,7 @@ in between. No lock is held while the backend works.
 """
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 import msgspec
 
@@ -20,6 +20,7 @@ from pylon_core.errors import PylonError
 LIFETIME_S = 30 * 24 * 3600
 CACHED_SESSIONS_MAX = 50_000
 SWEEP_BATCH = 500
+REVIEW_BATCH = 500
 
 _NS_PER_S = 1_000_000_000
 _NEVER_NS = 1 << 63
@@ -136,11 +137,39 @@ class SessionStore:
         now_s = self._now_s()
         return [session for session in self._backend.list_for_user(user_id) if not session.is_expired(now_s)]
 
+    def newest(self, limit: int) -> Sequence[Session]:
+        """Live sessions of all users, newest first."""
+        return self._backend.list_live(self._now_s(), limit)
+
     def sweep(self) -> int:
         """Remove one batch of expired sessions; returns how many, ``SWEEP_BATCH`` meaning more may be left."""
         ended = self._backend.delete_expired(self._now_s(), SWEEP_BATCH)
         self._announce(ended)
         return len(ended)
+
+    def changed_elsewhere(self, token_hash: bytes, session_id: str) -> None:
+        """Another process has ended or changed this session: it is read anew, and listeners are told."""
+        self._cache.remove(token_hash)
+        self._tell(session_id)
+
+    def forget(self) -> None:
+        """Other processes may have ended or changed sessions unheard: every session is read anew."""
+        self._cache.clear()
+
+    def review(self, identities: Collection[AuthContext]) -> None:
+        """Tell listeners which of these identities are not any more what their sessions stand for."""
+        by_session = [(who.session_id, who) for who in identities if who.session_id is not None]
+        for start in range(0, len(by_session), REVIEW_BATCH):
+            batch = by_session[start : start + REVIEW_BATCH]
+            now_s = self._now_s()
+            live = {
+                session.id: session.identity()
+                for session in self._backend.load_by_ids([session_id for session_id, _ in batch])
+                if not session.is_expired(now_s)
+            }
+            for session_id, identity in batch:
+                if live.get(session_id) != identity:
+                    self._tell(session_id)
 
     def subscribe(self, listener: Callable[[str], None]) -> Callable[[], None]:
         """Call ``listener`` with a session's id once its identity has ended or changed; returns the way to stop.
@@ -205,11 +234,14 @@ class SessionStore:
         return True
 
     def _announce(self, sessions: Sequence[Session]) -> None:
+        for session in sessions:
+            self._tell(session.id)
+
+    def _tell(self, session_id: str) -> None:
         with self._listeners_lock:
             listeners = tuple(self._listeners)
-        for session in sessions:
-            for listener in listeners:
-                listener(session.id)
+        for listener in listeners:
+            listener(session_id)
 
     def _now_s(self) -> int:
         return self._clock.now_ns() // _NS_PER_S

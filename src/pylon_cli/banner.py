@@ -8,6 +8,7 @@ from pylon_cli.output import Output
 from pylon_core.manifest import AppManifest
 from pylon_runtime.app_folder import AppFolder
 from pylon_runtime.application import Application
+from pylon_runtime.stores import SqliteFile
 
 _THIS_MACHINE = frozenset({"127.0.0.1", "0.0.0.0", "::", "::1"})
 
@@ -55,5 +56,7 @@ def _facts(app: Application, folder: AppFolder) -> list[tuple[str, Text | str]]:
 
 
 def _short(app: Application, folder: AppFolder) -> str:
-    path = folder.database(app.config)
-    return str(path.relative_to(folder.root)) if path.is_relative_to(folder.root) else str(path)
+    database = app.database
+    if isinstance(database, SqliteFile) and database.path.is_relative_to(folder.root):
+        return str(database.path.relative_to(folder.root))
+    return str(database)

@@ -8,6 +8,9 @@ A snapshot or transaction opens with the first database operation, not with the 
 or waits for the network, before it touches data holds nothing up meanwhile, and the first of its round trips
 overlaps with other mutations' transactions. It sees the same as if it had been open all along.
 
+A database that cannot put a mutation in an order with others wants it done again. A handler's half of the talk
+cannot be replayed, so the call is given up and begun anew, its handler from the start.
+
 Any thread may call ``run``; the transaction of a mutation may run on another one.
 """
 
@@ -21,9 +24,11 @@ import msgspec
 from pylon_auth.context import AuthContext
 from pylon_core.clock import Clock
 from pylon_core.errors import PylonError
+from pylon_core.manifest import AppManifest
 from pylon_core.turns import blocking
-from pylon_functions import database, protocol
+from pylon_functions import protocol
 from pylon_functions.conversation import Conversation
+from pylon_functions.database import Operations
 from pylon_functions.protocol import (
     CancelSchedule,
     Database,
@@ -36,14 +41,19 @@ from pylon_functions.protocol import (
 )
 from pylon_functions.registry import FunctionDefinition, FunctionKind
 from pylon_functions.runner import CallTimedOut, Runner, RunnerLost
-from pylon_http import DataStore, Reader, TxStore
+from pylon_http import DataStore, Reader, RerunRefused, TxStore
+
+ATTEMPTS_MAX = 256
+"""How often a mutation is begun while others keep getting ahead of it. Each round lets one of them through, so
+this many may want the same row at once; the deadline usually comes first."""
 
 Answerer = Callable[[Request], Any]
 """Does what a request asks and returns its ``result.data``, or raises what refuses it."""
 
 
 class Calls:
-    def __init__(self, store: DataStore, clock: Clock) -> None:
+    def __init__(self, manifest: AppManifest, store: DataStore, clock: Clock) -> None:
+        self._operations = Operations(manifest, clock)
         self._store = store
         self._clock = clock
         self._numbers = itertools.count()
@@ -59,8 +69,26 @@ class Calls:
     ) -> msgspec.Raw:
         """Call a function on one child and return its value as JSON.
 
-        Raises the handler's error (400), ``CallTimedOut``, ``RunnerLost``, ``RunnerClosed``.
+        Raises the handler's error (400), ``CallTimedOut``, ``RunnerLost``, ``RunnerClosed``, and ``RerunRefused``
+        (409) for a mutation that could not get past the others in time.
         """
+        for _ in range(ATTEMPTS_MAX - 1):
+            try:
+                return self._attempt(runner, function, args, auth, deadline, parent)
+            except RerunRefused:
+                if self._clock.monotonic() >= deadline:
+                    raise
+        return self._attempt(runner, function, args, auth, deadline, parent)
+
+    def _attempt(
+        self,
+        runner: Runner,
+        function: FunctionDefinition,
+        args: Any,
+        auth: AuthContext,
+        deadline: float,
+        parent: str | None,
+    ) -> msgspec.Raw:
         call_id = f"c_{next(self._numbers)}"
         with Conversation(runner, call_id, deadline, self._clock, parent) as talk:
             talk.say(protocol.call_line(call_id, function, args, auth))
@@ -79,21 +107,23 @@ class Calls:
         if isinstance(first, Return):
             return first.value
         with self._store.read() as reader:
-            return _serve(talk, first, partial(_answer_query, reader))
+            return _serve(talk, first, partial(_answer_query, self._operations, reader))
 
     def _mutation(self, talk: Conversation) -> msgspec.Raw:
         first = _until_database(talk, _mutation_has_database_only)
         if isinstance(first, Return):
             return first.value
 
+        attempts = itertools.count()
+
         def work(tx: TxStore) -> msgspec.Raw:
+            if next(attempts):
+                raise RerunRefused
             if talk.is_overdue:  # it queued for the transaction all that time; the child is not to blame
-                late = PylonError("FN_TIMEOUT", "The database was too busy to run the function in time.")
-                talk.refuse(first, late)
-                raise late
+                raise PylonError("FN_TIMEOUT", "The database was too busy to run the function in time.")
             # Not under a turn: every other write waits for this one, so it must not wait for a turn in between.
             with blocking():
-                return _serve(talk, first, partial(_answer_mutation, tx))
+                return _serve(talk, first, partial(_answer_mutation, self._operations, tx))
 
         return self._store.transact(work)
 
@@ -152,15 +182,15 @@ def _respond(talk: Conversation, frame: Request | Stream | Failure, answer: Answ
         talk.answer(frame, data)
 
 
-def _answer_query(reader: Reader, request: Request) -> Any:
+def _answer_query(operations: Operations, reader: Reader, request: Request) -> Any:
     if isinstance(request, Database):
-        return database.read(reader, request)
+        return operations.read(reader, request)
     return _query_has_database_only(request)
 
 
-def _answer_mutation(tx: TxStore, request: Request) -> Any:
+def _answer_mutation(operations: Operations, tx: TxStore, request: Request) -> Any:
     if isinstance(request, Database):
-        return database.write(tx, request)
+        return operations.write(tx, request)
     return _mutation_has_database_only(request)
 
 

@@ -1,8 +1,11 @@
 """One call's talk with its child, from ``call`` to ``return``: say, hear, answer.
 
-Used by one thread at a time: the caller's, or for a mutation the thread that its transaction runs on.
+A call that is given up before its handler has ended (its transaction failed, or has to be done anew) leaves no
+handler waiting: what it asked is refused, and its child is told. Used by one thread at a time: the caller's, or
+for a mutation the thread that its transaction runs on.
 """
 
+from contextlib import suppress
 from queue import Empty
 from types import TracebackType
 from typing import Any
@@ -13,11 +16,13 @@ from pylon_core.turns import blocking
 from pylon_functions import protocol
 from pylon_functions.runner import CallTimedOut, Mailbox, Runner, RunnerLost
 
+_GIVEN_UP = PylonError("NOT_AVAILABLE", "The server gave this call up; it may have begun it anew.")
+
 
 class Conversation:
     """Open for the body of a ``with``. ``deadline`` is on the clock's monotonic time."""
 
-    __slots__ = ("_clock", "_mailbox", "_parent", "call_id", "deadline", "runner")
+    __slots__ = ("_clock", "_heard", "_mailbox", "_parent", "call_id", "deadline", "runner")
 
     def __init__(
         self, runner: Runner, call_id: str, deadline: float, clock: Clock, parent: str | None = None
@@ -27,6 +32,7 @@ class Conversation:
         self.deadline = deadline
         self._clock = clock
         self._parent = parent
+        self._heard: protocol.CallFrame | None = None
 
     def __enter__(self) -> "Conversation":
         self._mailbox: Mailbox = self.runner.begin(self.call_id, parent=self._parent)
@@ -36,6 +42,9 @@ class Conversation:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.runner.end(self.call_id)
+        if error is not None and not isinstance(error, CallTimedOut | RunnerLost):
+            with suppress(CallTimedOut):  # the child reads nothing; whoever calls it next finds out
+                self._give_up()
 
     @property
     def is_overdue(self) -> bool:
@@ -53,6 +62,7 @@ class Conversation:
             frame = self._mailbox.get()
         if frame is None:
             raise RunnerLost
+        self._heard = frame
         return frame
 
     def answer(self, request: protocol.Request, data: Any) -> None:
@@ -61,6 +71,17 @@ class Conversation:
 
     def refuse(self, request: protocol.Request, error: PylonError) -> None:
         self.say(protocol.refusal_line(request, error))
+
+    def _give_up(self) -> None:
+        """End the handler, unless it has ended by itself; the mailbox is closed already."""
+        frame = self._heard
+        while not isinstance(frame, protocol.Return | protocol.Failure):
+            if isinstance(frame, protocol.Request):
+                self.refuse(frame, _GIVEN_UP)
+            if self._mailbox.empty():
+                self.say(protocol.abandon_line(self.call_id))
+                return
+            frame = self._mailbox.get()
 
     def _await(self) -> protocol.CallFrame | None:
         try:

@@ -9,29 +9,105 @@ from typing import Any
 
 import msgspec
 
+from pylon_core.clock import Clock
 from pylon_core.errors import PylonError
+from pylon_core.manifest import AppManifest
 from pylon_functions.protocol import Database
 from pylon_http import DataError, Filter, Reader, TxStore
+from pylon_http.aggregates import parse_aggregation
+from pylon_http.expansion import GraphReading
 from pylon_http.filters import parse_filter
+from pylon_http.graph import parse_graph
+from pylon_http.relations import find_relation, reference
+from pylon_http.search import parse_search
 
 PAGE_ROWS_DEFAULT = 20
 PAGE_ROWS_MAX = 1000
+GRAPH_ROWS_MAX = 100_000
+"""Rows of one graph, counted wherever they stand in it. A function could not see that there were more."""
+
+Read = Callable[[Reader, str, Database], Any]
+Write = Callable[[TxStore, str, Database], Any]
 
 
-def read(reader: Reader, operation: Database) -> Any:
-    """Do an operation that may only read; its ``result.data``."""
-    do = _READS.get(str(operation.op))
-    if do is None:
-        raise _not_a_read(str(operation.op))
-    return do(reader, _entity(operation), operation)
+class Operations:
+    """``ctx.db`` of one app. Immutable; any thread may use it."""
 
+    def __init__(self, manifest: AppManifest, clock: Clock) -> None:
+        self._manifest = manifest
+        self._clock = clock
+        self._reads: Mapping[str, Read] = {
+            **_READS,
+            "query_graph": self._query_graph,
+            "search": self._search,
+        }
+        self._writes: Mapping[str, Write] = {**_WRITES, "link": self._link, "unlink": self._unlink}
 
-def write(tx: TxStore, operation: Database) -> Any:
-    """Do any operation inside a mutation's transaction; its ``result.data``."""
-    do = _WRITES.get(str(operation.op))
-    if do is None:
-        return read(tx, operation)
-    return do(tx, _entity(operation), operation)
+    def read(self, reader: Reader, operation: Database) -> Any:
+        """Do an operation that may only read; its ``result.data``."""
+        do = self._reads.get(str(operation.op))
+        if do is None:
+            raise self._not_a_read(str(operation.op))
+        return do(reader, _entity(operation), operation)
+
+    def write(self, tx: TxStore, operation: Database) -> Any:
+        """Do any operation inside a mutation's transaction; its ``result.data``."""
+        do = self._writes.get(str(operation.op))
+        if do is None:
+            return self.read(tx, operation)
+        return do(tx, _entity(operation), operation)
+
+    def _query_graph(self, reader: Reader, _entity: str, operation: Database) -> Any:
+        graph = parse_graph(_document(operation), self._manifest)
+        reading = GraphReading(reader, lambda _entity, row: row, rows_max=GRAPH_ROWS_MAX)
+        answer = reading.read(graph)
+        if reading.truncated:
+            raise DataError("INVALID_QUERY", f"The graph has more than {GRAPH_ROWS_MAX} rows; set limits.")
+        return answer
+
+    def _search(self, reader: Reader, entity: str, operation: Database) -> Any:
+        wanted = parse_search(_document(operation))
+        begun_s = self._clock.monotonic()
+        page = reader.search(entity, wanted)
+        return page.to_wire(page.hits, self._clock.monotonic() - begun_s)
+
+    def _link(self, tx: TxStore, entity: str, operation: Database) -> Any:
+        """Both rows must be there, or there is nothing to link."""
+        relation = find_relation(self._manifest, entity, str(operation.relation))
+        row_id, target_id = _row_id(operation), operation.target_id
+        if row_id is None or not isinstance(target_id, str):
+            return {"linked": False}
+        held = reference(entity, row_id, relation, target_id)
+        other = entity if relation.many else relation.target
+        is_linked = (
+            tx.get(other, held.target_id) is not None
+            and tx.update(held.entity, held.row_id, {held.field: held.target_id}) is not None
+        )
+        return {"linked": is_linked}
+
+    def _unlink(self, tx: TxStore, entity: str, operation: Database) -> Any:
+        """A ``target_id``, which a relation to many needs, ends the link to that row only."""
+        relation = find_relation(self._manifest, entity, str(operation.relation))
+        row_id, target_id = _row_id(operation), operation.target_id
+        if row_id is None:
+            return {"unlinked": False}
+        if target_id is None and not relation.many:
+            return {"unlinked": tx.update(entity, row_id, {relation.field: None}) is not None}
+        if not isinstance(target_id, str):
+            raise DataError("INVALID_DATA", f"unlink needs the id of the row that {relation.name} leads to.")
+        held = reference(entity, row_id, relation, target_id)
+        row = tx.get(held.entity, held.row_id)
+        if row is None or row[held.field] != held.target_id:
+            return {"unlinked": False}
+        tx.update(held.entity, held.row_id, {held.field: None})
+        return {"unlinked": True}
+
+    def _not_a_read(self, op: str) -> PylonError:
+        if op in self._writes:
+            return PylonError("NOT_SUPPORTED", f"A query may only read; ctx.db.{op} belongs in a mutation.")
+        if op == "transact":
+            return DataError("NESTED_TRANSACTION", "A function is one transaction already.")
+        return PylonError("NOT_SUPPORTED", f"There is no database operation {op!r}.")
 
 
 def _get(reader: Reader, entity: str, operation: Database) -> Any:
@@ -50,7 +126,11 @@ def _lookup(reader: Reader, entity: str, operation: Database) -> Any:
 
 
 def _query(reader: Reader, entity: str, operation: Database) -> Any:
-    return reader.query(entity, parse_filter({} if operation.data is msgspec.UNSET else operation.data))
+    return reader.query(entity, parse_filter(_document(operation)))
+
+
+def _aggregate(reader: Reader, entity: str, operation: Database) -> Any:
+    return reader.aggregate(entity, parse_aggregation(_document(operation)))
 
 
 def _paginate(reader: Reader, entity: str, operation: Database) -> Any:
@@ -77,29 +157,19 @@ def _delete(tx: TxStore, entity: str, operation: Database) -> Any:
     return {"deleted": row_id is not None and tx.delete(entity, row_id)}
 
 
-_READS: Mapping[str, Callable[[Reader, str, Database], Any]] = {
+_READS: Mapping[str, Read] = {
     "get": _get,
     "list": _list,
     "lookup": _lookup,
     "query": _query,
+    "aggregate": _aggregate,
     "paginate": _paginate,
 }
-_WRITES: Mapping[str, Callable[[TxStore, str, Database], Any]] = {
+_WRITES: Mapping[str, Write] = {
     "insert": _insert,
     "update": _update,
     "delete": _delete,
 }
-_LATER = frozenset({"query_graph", "search", "link", "unlink"})
-
-
-def _not_a_read(op: str) -> PylonError:
-    if op in _WRITES:
-        return PylonError("NOT_SUPPORTED", f"A query may only read; ctx.db.{op} belongs in a mutation.")
-    if op in _LATER:
-        return PylonError("NOT_IMPLEMENTED", f"ctx.db.{op} is not available in functions yet.")
-    if op == "transact":
-        return DataError("NESTED_TRANSACTION", "A function is one transaction already.")
-    return PylonError("NOT_SUPPORTED", f"There is no database operation {op!r}.")
 
 
 def _entity(operation: Database) -> str:
@@ -111,6 +181,11 @@ def _entity(operation: Database) -> str:
 def _row_id(operation: Database) -> str | None:
     row_id = operation.id
     return row_id if row_id is None or isinstance(row_id, str) else str(row_id)
+
+
+def _document(operation: Database) -> Any:
+    """What a read is asked to look for; by itself, everything."""
+    return {} if operation.data is msgspec.UNSET else operation.data
 
 
 def _data(operation: Database) -> Mapping[str, Any]:

@@ -11,6 +11,7 @@ import msgspec
 from pylon_auth.context import AuthContext
 from pylon_core.clock import Clock
 from pylon_core.errors import PylonError
+from pylon_core.manifest import AppManifest
 from pylon_functions.calls import Calls
 from pylon_functions.registry import FunctionDefinition, FunctionKind, Registry
 from pylon_functions.runner import CallTimedOut, Runner, RunnerClosed, RunnerLost
@@ -35,11 +36,13 @@ class Workers(Protocol):
 
 
 class FunctionHost:
-    def __init__(self, store: DataStore, workers: Workers, clock: Clock, call_timeout_s: float) -> None:
+    def __init__(
+        self, manifest: AppManifest, store: DataStore, workers: Workers, clock: Clock, call_timeout_s: float
+    ) -> None:
         self._workers = workers
         self._clock = clock
         self._call_timeout_s = call_timeout_s
-        self._calls = Calls(store, clock)
+        self._calls = Calls(manifest, store, clock)
 
     def definitions(self) -> list[FunctionDefinition]:
         """Every function, by name."""

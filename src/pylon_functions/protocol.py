@@ -35,6 +35,8 @@ class Database(_FromChild, frozen=True, tag="db"):
     data: Any = msgspec.UNSET
     after: Any = None
     limit: Any = None
+    relation: Any = None
+    target_id: Any = None
 
 
 class RunFunction(_FromChild, frozen=True, tag="run_fn"):
@@ -150,6 +152,10 @@ class _Refusal(msgspec.Struct, frozen=True, tag="result", tag_field="type"):
     op_id: str | msgspec.UnsetType = msgspec.UNSET
 
 
+class _Abandon(msgspec.Struct, frozen=True, tag="abandon", tag_field="type"):
+    call_id: str
+
+
 def call_line(call_id: str, function: FunctionDefinition, args: Any, auth: AuthContext) -> bytes:
     """``args`` is any JSON value, or a ``msgspec.Raw`` of valid JSON."""
     who = _WireAuth(auth.is_admin, auth.user_id, auth.tenant_id, auth.roles)
@@ -165,7 +171,12 @@ def refusal_line(request: Request, error: PylonError) -> bytes:
     return _line(_Refusal(request.call_id, problem, request.op_id or msgspec.UNSET))
 
 
-def _line(frame: _Call | _Result | _Refusal) -> bytes:
+def abandon_line(call_id: str) -> bytes:
+    """Nobody waits for this call any more: what its handler still asks for is refused where it runs."""
+    return _line(_Abandon(call_id))
+
+
+def _line(frame: _Call | _Result | _Refusal | _Abandon) -> bytes:
     text = _encoder.encode(frame)
     if b"\n" in text:  # only from a Raw, where JSON allows it between tokens
         text = text.replace(b"\n", b" ")

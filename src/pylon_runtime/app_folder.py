@@ -1,4 +1,4 @@
-"""An app's folder: where its manifest, functions, pages and database are, and reading the manifest.
+"""An app's folder: where its manifest, functions and pages are, and reading the manifest.
 
 A relative path in the configuration is relative to the folder, wherever the command was started.
 """
@@ -26,8 +26,8 @@ class AppFolder:
     def public(self) -> Path:
         return self.root / "public"
 
-    def database(self, config: ServerConfig) -> Path:
-        return self.root / config.db_path
+    def uploads(self, config: ServerConfig) -> Path:
+        return self.root / (config.files.folder or config.db_path.parent / "uploads")
 
     def functions(self, config: ServerConfig) -> Path:
         return self.root / config.functions_dir

@@ -18,13 +18,16 @@ from pylon_auth import CredentialResolver, SessionStore
 from pylon_core.clock import Clock
 from pylon_core.errors import PylonError
 from pylon_functions import FunctionHost
-from pylon_router import RouterContext, dispatch
+from pylon_router import UPLOAD_PATH, RouterContext, dispatch
+from pylon_runtime import session_notices
 from pylon_runtime.app_folder import AppFolder, LoadedManifest
 from pylon_runtime.bun import BunRuntime
 from pylon_runtime.bun_launch import BunOptions
 from pylon_runtime.client_bundle import find_client_bundle
-from pylon_runtime.config import DB_PATH, EXTRA_PORTS, ServerConfig
+from pylon_runtime.config import EXTRA_PORTS, ServerConfig
+from pylon_runtime.file_storage import open_file_storage
 from pylon_runtime.gateway import Gateway, GatewayParts
+from pylon_runtime.health import Health
 from pylon_runtime.housekeeping import Housekeeper
 from pylon_runtime.http_limits import ServerLimits
 from pylon_runtime.hub import SYNC_PATHS, Hub, HubLimits, WebSocketEndpoint
@@ -33,9 +36,12 @@ from pylon_runtime.proxies import client_ip
 from pylon_runtime.server import PylonServer
 from pylon_runtime.socket_auth import SocketAuthenticator
 from pylon_runtime.static_files import StaticFiles
+from pylon_runtime.stores import AppStore, Database, database_of, open_store
+from pylon_runtime.uploads import Uploads
 from pylon_runtime.version import VERSION
 from pylon_runtime.wsgi import WsgiApp
-from pylon_storage import SqliteStore, SqlSessionBackend, parse_faults
+from pylon_storage import SqlSessionBackend, parse_faults
+from pylon_storage.files import FileLibrary, SqlFileIndex
 
 log = structlog.get_logger("pylon.application")
 
@@ -50,7 +56,8 @@ REQUESTS_SHARE = 0.75
 class Application:
     config: ServerConfig
     loaded: LoadedManifest
-    store: SqliteStore
+    database: Database
+    store: AppStore
     functions: BunRuntime
     hub: Hub
     gateway: Gateway
@@ -91,14 +98,21 @@ def build(
 
     Raises ``PylonError``: SCHEMA_INIT_FAILED for the database, PORT_IN_USE for a taken port.
     """
+    database = database_of(config, folder)
     with ExitStack() as undo:
-        store = _open_store(config, folder, loaded, environ, clock)
+        store = open_store(database, loaded, clock, parse_faults(environ.get(FAULTS_VARIABLE, "")))
         undo.callback(store.close)
         sessions = SessionStore(
             SqlSessionBackend(store.tables),
             clock,
             secrets.token_bytes,
             lifetime_s=loaded.manifest.auth.session.expires_in,
+        )
+        file_library = FileLibrary(
+            open_file_storage(config.files, folder.uploads(config)),
+            SqlFileIndex(store.tables),
+            clock,
+            secrets.token_bytes,
         )
         runtime = BunRuntime(
             BunOptions(config.functions_dir, folder.root, environ, config.fn_workers),
@@ -110,7 +124,10 @@ def build(
             policies=loaded.policies,
             sessions=sessions,
             cookie=config.cookie(loaded.manifest.name),
-            functions=FunctionHost(store, runtime, clock, config.fn_call_timeout_s),
+            clock=clock,
+            functions=FunctionHost(loaded.manifest, store, runtime, clock, config.fn_call_timeout_s),
+            files=file_library,
+            files_url=config.files.url_prefix,
             dev_mode=config.dev_mode,
         )
         credentials = CredentialResolver(sessions, config.admin_token)
@@ -120,9 +137,10 @@ def build(
                 credentials=credentials,
                 cookie_name=context.cookie.name,
                 files=StaticFiles(folder.public, find_client_bundle()),
+                uploads=Uploads(config.files.bytes_max),
                 clock=clock,
                 random_bytes=secrets.token_bytes,
-                version=VERSION,
+                health=Health(lambda: store.is_available, clock, VERSION),
             ),
             dispatch,
             context,
@@ -131,7 +149,7 @@ def build(
         hub = Hub(loaded.policies, context.project, limits, clock)
         store.subscribe(hub.publish)
         sessions.subscribe(lambda session_id: hub.close_session(session_id, POLICY_VIOLATION))
-        wsgi = WsgiApp(gateway)
+        wsgi = WsgiApp(gateway, config.files.bytes_max)
         endpoint = partial(
             WebSocketEndpoint,
             hub,
@@ -146,38 +164,24 @@ def build(
             _listen_on_extra_port(server, config.host, gateway, endpoint(None))
         store.on_left_over(server.nudge)
         undo.pop_all()
-    housekeeper = Housekeeper(sessions.sweep, clock)
-    return Application(config, loaded, store, runtime, hub, gateway, server, housekeeper, wsgi, clock)
-
-
-def _open_store(
-    config: ServerConfig, folder: AppFolder, loaded: LoadedManifest, environ: Mapping[str, str], clock: Clock
-) -> SqliteStore:
-    path = folder.database(config)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise PylonError(
-            "SCHEMA_INIT_FAILED",
-            f"The folder of the database cannot be made: {error.strerror}.",
-            hint=f"{DB_PATH.name} names the database file.",
-        ) from error
-    policies = loaded.policies
-    return SqliteStore(
-        path,
-        loaded.manifest,
-        watched={entity.name: policies.read_fields(entity.name) for entity in loaded.manifest.entities},
-        visibility=policies.fingerprint,
-        clock=clock,
-        faults=parse_faults(environ.get(FAULTS_VARIABLE, "")),
+    housekeeper = Housekeeper(
+        partial(_sweep, sessions, file_library), partial(session_notices.review, sessions, hub), clock
     )
+    session_notices.follow(store.tables, sessions, housekeeper)
+    return Application(config, loaded, database, store, runtime, hub, gateway, server, housekeeper, wsgi, clock)
+
+
+def _sweep(sessions: SessionStore, files: FileLibrary) -> int:
+    removed = sessions.sweep()
+    files.sweep()
+    return removed
 
 
 def _listen(
     config: ServerConfig,
     gateway: Gateway,
     endpoint: Callable[[frozenset[str] | None], WebSocketEndpoint],
-    store: SqliteStore,
+    store: AppStore,
     wsgi: WsgiApp,
     clock: Clock,
 ) -> PylonServer:
@@ -186,11 +190,12 @@ def _listen(
         config.port,
         gateway.begin,
         endpoint(SYNC_PATHS),
-        ServerLimits(active_threads=config.active_threads),
+        ServerLimits(active_threads=config.active_threads, streamed_bytes_max=config.files.bytes_max),
         wsgi_app=wsgi,
         clock=clock,
         headers=gateway.common_headers,
         idle=store.flush,
+        streamed_paths=(UPLOAD_PATH,),
     )
 
 

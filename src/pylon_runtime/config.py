@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from pylon_auth import CookieConfig, SameSite, default_cookie_name
+from pylon_runtime.file_config import FILE_SETTINGS, FileConfig
 from pylon_runtime.origins import ANY, LOCAL_PAGES, OriginRule, origin
 from pylon_runtime.settings import ConfigError, Setting, boolean, one_of, seconds, visible_ascii, whole
 
-_POSTGRES = ("postgres://", "postgresql://")
+_POSTGRES = ("postgres", "postgresql")
 _EXTRA_PORTS = 3
 _DEV_TRUSTED_ORIGINS = (
     "http://localhost:3000",
@@ -44,6 +45,12 @@ def _cookie_name(text: str) -> str:
     if default_cookie_name(text) != f"{text}_session":
         raise ValueError("expected letters, digits, _ and -")
     return text
+
+
+def _database_url(text: str) -> str:
+    """The scheme in lower case, as Postgres wants it."""
+    scheme, mark, rest = text.partition("://")
+    return f"{scheme.lower()}{mark}{rest}" if mark else text
 
 
 def _domain(text: str) -> str:
@@ -88,7 +95,11 @@ COOKIE_SAME_SITE = Setting(
 )
 DB_PATH = Setting("PYLON_DB_PATH", Path, ".pylon/dev.db", "The SQLite database file.")
 DATABASE_URL = Setting(
-    "DATABASE_URL", str, "none", "A postgres:// URL to use Postgres instead. Not available yet."
+    "DATABASE_URL",
+    _database_url,
+    "none",
+    "A postgres:// or postgresql:// URL to use Postgres. Outside dev mode also the path of an SQLite file, in "
+    "place of PYLON_DB_PATH.",
 )
 JWT_SECRET = Setting("PYLON_JWT_SECRET", str, "none", "Secret for JWT bearer tokens. Not available yet.")
 FUNCTIONS_DIR = Setting("PYLON_FUNCTIONS_DIR", Path, "functions", "Folder of the app's TypeScript functions.")
@@ -146,6 +157,7 @@ SETTINGS: tuple[Setting[Any], ...] = (
     WS_MAX_FRAME,
     TRUST_PROXY_HOPS,
     ACCESS_LOG,
+    *FILE_SETTINGS,
 )
 """Every variable the server reads, in the order of the user's guide."""
 
@@ -165,6 +177,7 @@ class ServerConfig:
     cookie_secure: bool
     cookie_same_site: SameSite
     db_path: Path
+    database_url: str | None = field(repr=False)
     functions_dir: Path
     fn_workers: int
     fn_call_timeout_s: float
@@ -175,6 +188,7 @@ class ServerConfig:
     ws_frame_bytes_max: int
     trust_proxy_hops: int
     access_log: AccessLog
+    files: FileConfig
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str]) -> "ServerConfig":
@@ -182,7 +196,8 @@ class ServerConfig:
         dev_mode = DEV_MODE.read(environ)
         port = PORT.read(environ)
         extra_ports = EXTRA_PORTS.read(environ)
-        _refuse_unavailable(environ, dev_mode=dev_mode)
+        _refuse_unavailable(environ)
+        database_url, database_path = _database_of(environ, dev_mode=dev_mode)
         _refuse_port_overflow(port, extra_ports=extra_ports)
         cors_origin = _cors_origin_of(environ, dev_mode=dev_mode)
         csrf = _csrf_rule_of(environ, cors_origin, dev_mode=dev_mode)
@@ -200,7 +215,8 @@ class ServerConfig:
             cookie_domain=COOKIE_DOMAIN.given(environ),
             cookie_secure=not dev_mode if secure is None else secure,
             cookie_same_site=SameSite(COOKIE_SAME_SITE.read(environ).capitalize()),
-            db_path=DB_PATH.read(environ),
+            db_path=database_path or DB_PATH.read(environ),
+            database_url=database_url,
             functions_dir=FUNCTIONS_DIR.read(environ),
             fn_workers=FN_WORKERS.read(environ),
             fn_call_timeout_s=FN_CALL_TIMEOUT.read(environ),
@@ -211,6 +227,7 @@ class ServerConfig:
             ws_frame_bytes_max=WS_MAX_FRAME.read(environ),
             trust_proxy_hops=TRUST_PROXY_HOPS.read(environ),
             access_log=AccessLog(ACCESS_LOG.read(environ)),
+            files=FileConfig.from_env(environ),
         )
 
     def cookie(self, app_name: str) -> CookieConfig:
@@ -223,19 +240,24 @@ class ServerConfig:
         )
 
 
-def _refuse_unavailable(environ: Mapping[str, str], *, dev_mode: bool) -> None:
-    url = DATABASE_URL.given(environ)
-    if url is not None and url.startswith(_POSTGRES):
-        raise ConfigError(
-            "Postgres is not available yet.",
-            hint="Unset DATABASE_URL to use SQLite; PYLON_DB_PATH names its file.",
-        )
+def _database_of(environ: Mapping[str, str], *, dev_mode: bool) -> tuple[str | None, Path | None]:
+    """What DATABASE_URL stands for: a database of Postgres, a file of SQLite, or nothing."""
+    text = DATABASE_URL.given(environ)
+    scheme, is_url, _ = (text or "").partition("://")
+    if text is not None and is_url and scheme in _POSTGRES:
+        return text, None
     # A shell of another project often has one lying around; only a server meant for real use must not ignore it.
-    if url is not None and not dev_mode:
+    if text is None or dev_mode:
+        return None, None
+    if is_url:
         raise ConfigError(
-            "DATABASE_URL is not a postgres:// URL.",
-            hint="Unset DATABASE_URL to use SQLite; PYLON_DB_PATH names its file.",
+            "DATABASE_URL is of a database that pylon does not know.",
+            hint="DATABASE_URL is a postgres:// URL or the path of an SQLite file.",
         )
+    return None, Path(text)
+
+
+def _refuse_unavailable(environ: Mapping[str, str]) -> None:
     if JWT_SECRET.given(environ) is not None:
         raise ConfigError("JWT bearer tokens are not available yet.", hint="Unset PYLON_JWT_SECRET.")
 

@@ -1,8 +1,8 @@
 """The log of requests: by default only those that failed here or took long, so the fast path writes nothing.
 
 Events: ``request`` (info), ``request_slow`` (warning), ``request_failed`` (error, with the traceback when the
-code crashed). Paths are logged without their query, which may hold what is nobody's business. Any thread may
-call.
+code crashed). Paths are logged without what may be nobody's business: the query, and the value that is looked up.
+Any thread may call.
 """
 
 import structlog
@@ -11,6 +11,8 @@ from pylon_http import Request
 from pylon_runtime.config import AccessLog
 
 SLOW_S = 1.0
+
+_LOOKUP = "/api/lookup/"
 
 _log = structlog.get_logger(__name__)
 
@@ -27,7 +29,7 @@ class RequestLog:
     ) -> None:
         fields = {
             "method": request.method,
-            "path": request.target.partition("?")[0],
+            "path": shown_path(request.target),
             "status": status,
             "ms": round(elapsed_s * 1000, 1),
             "request_id": request_id,
@@ -39,3 +41,12 @@ class RequestLog:
             _log.warning("request_slow", **fields)
         else:
             _log.info("request", **fields)
+
+
+def shown_path(target: str) -> str:
+    """``/api/lookup/User/email/…`` for a look-up, any other path as it is."""
+    path = target.partition("?")[0]
+    if not path.startswith(_LOOKUP):
+        return path
+    segments = path.split("/", 5)
+    return path if len(segments) < 6 else f"{'/'.join(segments[:5])}/…"

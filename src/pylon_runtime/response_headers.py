@@ -24,7 +24,10 @@ def common_headers(cors_origin: str) -> HeaderTuples:
         ("Access-Control-Allow-Origin", cors_origin),
         ("Access-Control-Allow-Methods", "GET, POST, PUT, PATCH, DELETE, OPTIONS"),
         ("Access-Control-Allow-Headers", "Content-Type, Authorization, X-Filename"),
-        ("Access-Control-Expose-Headers", "X-Pylon-Truncated, X-Request-Id, Retry-After"),
+        (
+            "Access-Control-Expose-Headers",
+            "X-Pylon-Truncated, X-Request-Id, Retry-After, Content-Disposition, Content-Range, ETag",
+        ),
     )
     if cors_origin != "*":
         cors += (("Access-Control-Allow-Credentials", "true"), ("Vary", "Origin"))

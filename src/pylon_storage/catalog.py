@@ -1,5 +1,5 @@
 """What a store knows of its manifest once it is open: per entity a codec, the fields whose values before a change
-go into the log, and the text index. Built once; any thread may share it."""
+go into the log, the text index, and what may be searched by. Built once; any thread may share it."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from typing import Protocol
 
 import msgspec
 
-from pylon_core.manifest import AppManifest, EntityDef
+from pylon_core.manifest import AppManifest, EntityDef, SearchDef
 from pylon_http import ChangeEvent, DataError, Row
 from pylon_storage.codec import EntityCodec
 from pylon_storage.dialect import Dialect
@@ -40,6 +40,7 @@ class EntityTable:
     codec: EntityCodec
     watched: frozenset[str]
     index: TextIndex
+    search: SearchDef
 
     def watched_values(self, row: Row) -> Row:
         """What of a row before a change decides who could read it."""
@@ -58,7 +59,10 @@ class Catalog:
     ) -> None:
         self._tables = {
             entity.name: EntityTable(
-                EntityCodec(entity, dialect), watched.get(entity.name, frozenset()), index_of(entity)
+                EntityCodec(entity, dialect),
+                watched.get(entity.name, frozenset()),
+                index_of(entity),
+                entity.search or SearchDef(),
             )
             for entity in manifest.entities
         }

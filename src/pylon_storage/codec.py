@@ -8,12 +8,13 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from pylon_core import jsontext
+from pylon_core.datetimes import parse_instant
 from pylon_core.errors import PylonError
 from pylon_core.manifest import EntityDef, FieldDef, FieldKind
 from pylon_http import DataError, Row
+from pylon_http.datastore import unknown_field
 from pylon_http.where import Scalar
 from pylon_storage import sql
-from pylon_storage.datetimes import parse_instant
 from pylon_storage.dialect import Dialect
 
 _INT64 = range(-(2**63), 2**63)
@@ -158,7 +159,7 @@ class EntityCodec:
         """Raises INVALID_COLUMN for a name that is not a field."""
         kind = self._kinds.get(field)
         if kind is None:
-            raise self._unknown(field)
+            raise unknown_field(self.entity, field)
         return kind
 
     def is_nullable(self, field: str) -> bool:
@@ -194,12 +195,6 @@ class EntityCodec:
             case _:
                 return None if "\0" in text else text
 
-    def _unknown(self, field: str) -> DataError:
-        return DataError(
-            "INVALID_COLUMN",
-            f"{self.entity} has no field {field!r}. Its fields are: {', '.join(self.columns)}.",
-        )
-
     def _converters(self, by_kind: Mapping[FieldKind, Callable[[Any], Any]]) -> dict[str, Callable[[Any], Any]]:
         return {field: by_kind[kind] for field, kind in self._kinds.items() if kind in by_kind}
 
@@ -209,7 +204,7 @@ class EntityCodec:
             accept = self._accept.get(field)
             if accept is None:
                 if field != "id":
-                    raise self._unknown(field)
+                    raise unknown_field(self.entity, field)
                 continue
             try:
                 values[field] = None if value is None else accept(value)

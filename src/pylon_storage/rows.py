@@ -8,7 +8,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any, Protocol
 
-from pylon_http import Aggregation, ChangeKind, DataError, Filter, Row, Search, SearchPage
+from pylon_core.manifest import FieldKind
+from pylon_http import Aggregation, ChangeKind, Condition, DataError, Filter, Row, Search, SearchPage
 from pylon_http.where import Scalar, equal
 from pylon_storage import sql
 from pylon_storage.aggregation import aggregate
@@ -66,17 +67,16 @@ class SqlReader:
         return [decode(found) for found in self._statements.all(text, params)]
 
     def count(self, entity: str, rows: Filter) -> int:
-        where = where_clause(self._catalog.table(entity), rows)
-        found = self._statements.one(f"SELECT count(*) FROM {sql.quote(entity)}{where.text}", where.params)
+        found = self._statements.one(*self._counting(entity, rows))
         assert found is not None
         return int(found[0])
 
-    def lookup(self, entity: str, field: str, value: Scalar) -> Row | None:
+    def lookup(self, entity: str, field: str, value: Scalar, condition: Condition | None = None) -> Row | None:
         codec = self._catalog.table(entity).codec
         wanted = codec.spelled(field, value) if isinstance(value, str) else value
         if wanted is None:
             return None
-        found = self.query(entity, Filter(where=equal(field, wanted), limit=1))
+        found = self.query(entity, Filter(where=equal(field, wanted), condition=condition, limit=1))
         return found[0] if found else None
 
     def aggregate(self, entity: str, wanted: Aggregation) -> list[Row]:
@@ -84,6 +84,10 @@ class SqlReader:
 
     def search(self, entity: str, wanted: Search) -> SearchPage:
         return search_page(self._statements, self._catalog.table(entity), wanted)
+
+    def _counting(self, entity: str, rows: Filter) -> Term:
+        where = where_clause(self._catalog.table(entity), rows)
+        return Term(f"SELECT count(*) FROM {sql.quote(entity)}{where.text}", where.params)
 
 
 class SqlTx(SqlReader):
@@ -134,6 +138,18 @@ class SqlTx(SqlReader):
         self._recorder.record(entity, row_id, ChangeKind.DELETE, None, table.watched_values(old))
         return True
 
+    def forget(self, rows: Mapping[str, Sequence[str]]) -> None:
+        if not rows:
+            return
+        # Whoever misses an entry without ``before`` still hears of the row's end: until a later entry says
+        # otherwise the same viewers could see it. The others may be the last that somebody is to see of the row.
+        erased = entries_with_rows(self._catalog, rows)
+        for statement in (
+            f"DELETE FROM _pylon_changes WHERE before IS NULL AND {erased.text}",
+            f"UPDATE _pylon_changes SET kind = 'delete', data = NULL WHERE {erased.text}",
+        ):
+            self._writes.change(statement, erased.params, "the change log", "DELETE_FAILED")
+
     @contextmanager
     def savepoint(self) -> Iterator[None]:
         mark = self._recorder.mark()
@@ -160,18 +176,30 @@ class SqlTx(SqlReader):
 def _selection(table: EntityTable, rows: Filter) -> Term:
     codec = table.codec
     where, order = where_clause(table, rows), order_clause(table, rows)
+    window = codec.dialect.window(rows.limit, rows.offset)
     if rows.limit_per is None:
-        window = codec.dialect.window(rows.limit, rows.offset)
         return Term(f"{codec.select_sql}{where.text}{order.text}{window}", where.params + order.params)
-    codec.kind(rows.limit_per)
-    if rows.limit is None or rows.offset or order.params:
-        raise DataError("INVALID_QUERY", "A limit for each value takes neither an offset nor a search.")
+    field, each = rows.limit_per
+    codec.kind(field)
+    if order.params:
+        raise DataError("INVALID_QUERY", "A search that is limited for each value needs an $order.")
     columns = ", ".join(map(sql.quote, codec.columns))
     ranked = (
-        f"SELECT {columns}, row_number() OVER (PARTITION BY {sql.quote(rows.limit_per)}{order.text}) AS {_RANK}"
+        f"SELECT {columns}, row_number() OVER (PARTITION BY {sql.quote(field)}{order.text}) AS {_RANK}"
         f" FROM {sql.quote(codec.entity)}{where.text}"
     )
     return Term(
-        f'SELECT {columns} FROM ({ranked}) AS "ranked" WHERE {_RANK} <= {rows.limit:d}{order.text}',
+        f'SELECT {columns} FROM ({ranked}) AS "ranked" WHERE {_RANK} <= {each:d}{order.text}{window}',
         where.params,
     )
+
+
+def entries_with_rows(catalog: Catalog, rows: Mapping[str, Sequence[str]]) -> Term:
+    """True for the log entries that hold one of these rows, ids by entity; one pass over the log finds them."""
+    terms: list[str] = []
+    params: list[Any] = []
+    for entity, row_ids in rows.items():
+        dialect = catalog.table(entity).codec.dialect
+        terms.append(f"(entity = ? AND {dialect.member('row_id', FieldKind.ID)})")
+        params += [entity, dialect.members(row_ids, FieldKind.ID)]
+    return Term(f"data IS NOT NULL AND ({' OR '.join(terms)})", tuple(params))

@@ -1,6 +1,7 @@
 """Sessions in the application's own database. The token itself is never stored, only its SHA-256.
 
-Any thread may call it.
+Every other process on the database is told of a session that ends or changes, in the same transaction: it may have
+it in its cache, and sockets open in its name. Any thread may call.
 """
 
 from collections.abc import Callable, Sequence
@@ -9,7 +10,7 @@ from typing import Any
 import msgspec
 
 from pylon_auth.sessions import Session, SessionBackend
-from pylon_storage.statements import Statements, Tables
+from pylon_storage.statements import Statements, Tables, TableStatements
 
 TABLES = (  # SQLite keeps bytes as they are under any type's name
     (
@@ -28,12 +29,18 @@ _SAVE = (
 )
 _BY_TOKEN = f"SELECT {_COLUMNS} FROM _pylon_sessions WHERE token_hash = ?"
 _BY_USER = f"SELECT {_COLUMNS} FROM _pylon_sessions WHERE user_id = ? ORDER BY created_at DESC, id"
+_LIVE = (
+    f"SELECT {_COLUMNS} FROM _pylon_sessions WHERE expires_at = 0 OR expires_at > ?"
+    " ORDER BY created_at DESC, id LIMIT ?"
+)
 _DELETE = f"DELETE FROM _pylon_sessions WHERE token_hash = ? RETURNING {_COLUMNS}"
 _DELETE_OF_USER = f"DELETE FROM _pylon_sessions WHERE user_id = ? RETURNING {_COLUMNS}"
 _DELETE_EXPIRED = (
     "DELETE FROM _pylon_sessions WHERE token_hash IN (SELECT token_hash FROM _pylon_sessions"
     f" WHERE expires_at > 0 AND expires_at <= ? LIMIT ?) RETURNING {_COLUMNS}"
 )
+
+NOTICE_TOPIC = "session"
 
 _roles_decoder = msgspec.json.Decoder(tuple[str, ...])
 
@@ -50,13 +57,20 @@ class SqlSessionBackend:
             found = statements.one(_BY_TOKEN, (token_hash,))
         return None if found is None else _session(found)
 
+    def load_by_ids(self, ids: Sequence[str]) -> Sequence[Session]:
+        marks = ", ".join("?" * len(ids))
+        with self._tables.reading() as statements:
+            found = statements.all(f"SELECT {_COLUMNS} FROM _pylon_sessions WHERE id IN ({marks})", ids)
+        return [_session(columns) for columns in found]
+
     def update(self, token_hash: bytes, change: Callable[[Session], Session]) -> Session | None:
-        def work(statements: Statements) -> Session | None:
+        def work(statements: TableStatements) -> Session | None:
             stored = statements.one(_BY_TOKEN, (token_hash,))
             if stored is None:
                 return None
             changed = change(_session(stored))
             _save(statements, changed)
+            _tell_others(statements, changed)
             return changed
 
         return self._tables.write(work)
@@ -75,10 +89,28 @@ class SqlSessionBackend:
         with self._tables.reading() as statements:
             return [_session(columns) for columns in statements.all(_BY_USER, (user_id,))]
 
+    def list_live(self, now_s: int, limit: int) -> Sequence[Session]:
+        with self._tables.reading() as statements:
+            return [_session(columns) for columns in statements.all(_LIVE, (now_s, limit))]
+
     def _remove(self, text: str, *params: Any) -> list[Session]:
-        return self._tables.write(
-            lambda statements: [_session(columns) for columns in statements.all(text, params)]
-        )
+        def work(statements: TableStatements) -> list[Session]:
+            removed = [_session(columns) for columns in statements.all(text, params)]
+            for session in removed:
+                _tell_others(statements, session)
+            return removed
+
+        return self._tables.write(work)
+
+
+def read_notice(text: str) -> tuple[bytes, str]:
+    """Token hash and public id of the session that a notice is about."""
+    token_hash, _, session_id = text.partition(" ")
+    return bytes.fromhex(token_hash), session_id
+
+
+def _tell_others(statements: TableStatements, session: Session) -> None:
+    statements.notify(NOTICE_TOPIC, f"{session.token_hash.hex()} {session.id}")
 
 
 def _save(statements: Statements, session: Session) -> None:

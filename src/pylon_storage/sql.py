@@ -3,16 +3,28 @@
 Text is written once for both engines: identifiers double-quoted, values always bound as ``?``.
 """
 
+import hashlib
 from collections.abc import Iterable
 
 from pylon_core.manifest import EntityDef, FieldDef, FieldKind, IndexDef
 from pylon_storage.dialect import Dialect
+
+NAME_BYTES_MAX = 63
 
 
 def quote(name: str) -> str:
     """An identifier in double quotes."""
     escaped = name.replace('"', '""')
     return f'"{escaped}"'
+
+
+def fitted(name: str) -> str:
+    """A made-up name within what Postgres keeps of one: it would cut off the rest, and two could become one."""
+    encoded = name.encode()
+    if len(encoded) <= NAME_BYTES_MAX:
+        return name
+    digest = hashlib.sha256(encoded).hexdigest()[:16]
+    return f"{encoded[: NAME_BYTES_MAX - 17].decode(errors='ignore')}_{digest}"
 
 
 def column_type(field: FieldDef, dialect: Dialect) -> str:
@@ -43,7 +55,7 @@ def create_unique_column_index(entity: EntityDef, field: FieldDef) -> str:
 
     Under the name that the manifest's checks keep free for it; a name that is taken all the same must be an error.
     """
-    name = quote(f"{entity.name}_{field.name}_key")
+    name = quote(fitted(f"{entity.name}_{field.name}_key"))
     return f"CREATE UNIQUE INDEX {name} ON {quote(entity.name)} ({quote(field.name)})"
 
 
@@ -51,7 +63,7 @@ def create_index(entity: EntityDef, index: IndexDef, dialect: Dialect) -> str:
     """An index of the manifest. One that is not unique ends in ``id``, the order of every page: a list of one
     owner's rows is then read off the index instead of being sorted."""
     unique = "UNIQUE " if index.unique else ""
-    name = quote(f"{entity.name}_{index.name}")
+    name = quote(fitted(f"{entity.name}_{index.name}"))
     keys = [index_key(entity, field, dialect) for field in index.fields]
     columns = ", ".join([*keys, *(() if index.unique else ('"id"',))])
     return f"CREATE {unique}INDEX IF NOT EXISTS {name} ON {quote(entity.name)} ({columns})"

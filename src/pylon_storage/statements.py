@@ -26,15 +26,29 @@ class Statements(Protocol):
         """The first result row, or ``None``."""
 
 
+class TableStatements(Statements, Protocol):
+    """Statements inside a transaction that may write."""
+
+    def notify(self, topic: str, text: str) -> None:
+        """Say something short (7,000 bytes) to every other process on the database, once this is committed."""
+
+
+Heard = Callable[[str | None], None]
+"""Gets what another process said; ``None`` when something may have been missed. Must neither block nor raise."""
+
+
 class Tables(Protocol):
     """The database as the backends of sessions, files and the like see it. Any thread may call it."""
 
     def reading(self) -> AbstractContextManager[Statements]:
         """The newest committed state; between two statements it may move on."""
 
-    def write(self, work: Callable[[Statements], T]) -> T:
+    def write(self, work: Callable[[TableStatements], T]) -> T:
         """Run ``work`` in a transaction and return its result once that is durable.
 
         ``work`` may be run again from its start when the database could not order it among others; it must do
         nothing but speak to its statements.
         """
+
+    def on_notice(self, topic: str, heard: Heard) -> None:
+        """Have ``heard`` called with what other processes say on a topic."""

@@ -1,120 +1,30 @@
-"""kill -9 while eight writers post: nothing acknowledged is lost, nothing is half there.
+"""kill -9 while eight writers post: nothing acknowledged is lost, nothing is half there, on either engine."""
 
-Each round starts the server on the database the last one left, posts from eight threads, and ends it without
-warning: at a random moment, or at a named fault point inside the store. The rounds come from one seed, which
-the test prints; set PYLON_CRASH_SEED to replay it.
-"""
-
-import http.client
-import os
-import random
-import secrets
-import threading
-from contextlib import suppress
-from dataclasses import dataclass, field
 from pathlib import Path
 
-import apsw
 import pytest
 
-from tests.support.servers import ServerProcess, send
-
-WRITERS = 8
-POINTS = ("store.before_commit", "store.after_commit", "store.before_publish")
-MANIFEST = """{"manifest_version": 1, "name": "crash", "version": "1", "routes": [], "entities": [
-  {"name": "Note", "indexes": [], "fields": [
-    {"name": "writer", "type": "int", "optional": false, "unique": false},
-    {"name": "text", "type": "string", "optional": false, "unique": true}]}],
-  "policies": [{"name": "all", "entity": "Note", "allow": "auth.userId != null"}]}"""
-
-
-@dataclass
-class History:
-    """What the writers were told: rows acknowledged, and rows sent whose answer never came."""
-
-    acknowledged: dict[str, str] = field(default_factory=dict)
-    sent: set[str] = field(default_factory=set)
-    refused: list[tuple[int, object]] = field(default_factory=list)
-
-
-def write_until_the_end(server: ServerProcess, token: str, writer: int, history: History) -> None:
-    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=10)
-    with suppress(OSError, http.client.HTTPException):
-        while True:
-            text = secrets.token_hex(8)
-            history.sent.add(text)
-            body = {"writer": writer, "text": text}
-            status, answer = send(connection, "POST", "/api/entities/Note", body, token=token)
-            if status == 201:
-                history.acknowledged[answer["id"]] = text
-            else:
-                history.refused.append((status, answer))
-    connection.close()
-
-
-def run_round(app: Path, chance: random.Random, history: History) -> str:
-    """One life of the server; returns how it was made to end."""
-    at_point = chance.random() < 0.5
-    fault = f"{chance.choice(POINTS)}:{chance.randrange(2, 60)}"
-    server = ServerProcess(app, env={"PYLON_FAULTS": fault} if at_point else None)
-    server.start(wait=False)
-    try:
-        with suppress(AssertionError):
-            server.wait_until_answering()
-            token, _ = server.guest()
-            writers = [
-                threading.Thread(target=write_until_the_end, args=(server, token, number, history))
-                for number in range(WRITERS)
-            ]
-            for writer in writers:
-                writer.start()
-            server.wait(10 if at_point else chance.uniform(0.02, 0.4))
-            server.kill()
-            for writer in writers:
-                writer.join(20)
-            assert not any(writer.is_alive() for writer in writers)
-    finally:
-        server.kill()
-    return fault if at_point else "kill"
-
-
-def check_database(app: Path, history: History) -> int:
-    """Rows and log agree with each other and with what the writers were told; returns the newest seq."""
-    database = apsw.Connection(str(app / ".pylon" / "dev.db"))
-    rows = dict(database.execute('SELECT "id", "text" FROM "Note"'))
-    entries = list(database.execute("SELECT seq, row_id, kind FROM _pylon_changes ORDER BY rowid"))
-    integrity = database.pragma("integrity_check")
-    database.close()
-    seqs = [seq for seq, _, _ in entries]
-    assert integrity == "ok"
-    assert history.acknowledged.items() <= rows.items(), "an acknowledged row is missing"
-    assert set(rows.values()) <= history.sent, "a row nobody sent"
-    assert sorted(rows) == sorted(row_id for _, row_id, _ in entries), "rows and log disagree"
-    assert seqs == sorted(set(seqs))
-    return seqs[-1] if seqs else 0
-
-
-def crash_rounds(app: Path, rounds: int) -> None:
-    seed = int(os.environ.get("PYLON_CRASH_SEED") or secrets.randbelow(1 << 32))
-    print(f"PYLON_CRASH_SEED={seed}")
-    chance, history, newest = random.Random(seed), History(), 0
-    (app / "pylon.manifest.json").write_text(MANIFEST)
-    for number in range(rounds):
-        ending = run_round(app, chance, history)
-        head = check_database(app, history)
-        print(f"round {number}: {ending}, {len(history.acknowledged)} acknowledged, seq {head}")
-        assert head >= newest, "seqs went back"
-        newest = head
-    assert len(history.acknowledged) > rounds
-    assert history.refused == []
+from tests.crash.lives import PostgresDatabase, SqliteDatabase, crash_rounds
+from tests.support.postgres import fresh_database
 
 
 @pytest.mark.timeout(300)
 def test_twenty_lives_of_a_server_lose_nothing_they_acknowledged(tmp_path: Path) -> None:
-    crash_rounds(tmp_path, 20)
+    crash_rounds(tmp_path, SqliteDatabase(tmp_path / ".pylon" / "dev.db"), 20)
+
+
+@pytest.mark.timeout(300)
+def test_six_lives_of_a_server_on_postgres_lose_nothing_they_acknowledged(tmp_path: Path) -> None:
+    crash_rounds(tmp_path, PostgresDatabase(fresh_database()), 6)
 
 
 @pytest.mark.soak
 @pytest.mark.timeout(7200)
 def test_a_thousand_lives_of_a_server(tmp_path: Path) -> None:
-    crash_rounds(tmp_path, 1000)
+    crash_rounds(tmp_path, SqliteDatabase(tmp_path / ".pylon" / "dev.db"), 1000)
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(7200)
+def test_a_thousand_lives_of_a_server_on_postgres(tmp_path: Path) -> None:
+    crash_rounds(tmp_path, PostgresDatabase(fresh_database()), 1000)

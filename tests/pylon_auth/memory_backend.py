@@ -26,6 +26,10 @@ class MemorySessionBackend:
         self.after_load()
         return session
 
+    def load_by_ids(self, ids: Sequence[str]) -> Sequence[Session]:
+        with self._lock:
+            return [session for session in self.sessions.values() if session.id in ids]
+
     def update(self, token_hash: bytes, change: Callable[[Session], Session]) -> Session | None:
         with self._lock:
             session = self.sessions.get(token_hash)
@@ -48,6 +52,11 @@ class MemorySessionBackend:
         with self._lock:
             found = [session for session in self.sessions.values() if session.user_id == user_id]
         return sorted(found, key=lambda session: -session.created_at)
+
+    def list_live(self, now_s: int, limit: int) -> Sequence[Session]:
+        with self._lock:
+            found = [session for session in self.sessions.values() if not session.is_expired(now_s)]
+        return sorted(found, key=lambda session: -session.created_at)[:limit]
 
     def _remove(self, wanted: Callable[[Session], bool], limit: int) -> list[Session]:
         with self._lock:

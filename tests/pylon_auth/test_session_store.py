@@ -6,7 +6,8 @@ import threading
 
 import pytest
 
-from pylon_auth import SessionStore
+from pylon_auth import ADMIN, AuthContext, SessionStore
+from pylon_auth import store as store_module
 from pylon_core.errors import PylonError
 from tests.pylon_auth.memory_backend import MemorySessionBackend, SetClock
 
@@ -323,3 +324,60 @@ def test_threads_that_resolve_while_sessions_end_never_see_an_ended_one_again(
 
     assert wrong == []
     assert all(sessions.resolve(token) is None for token in tokens)
+
+
+def test_a_session_that_another_process_ended_is_refused_once_that_is_heard(
+    backend: MemorySessionBackend, sessions: SessionStore, clock: SetClock
+) -> None:
+    other_process = SessionStore(backend, clock, secrets.token_bytes)
+    issued = sessions.create("u1")
+    heard: list[str] = []
+    sessions.subscribe(heard.append)
+    other_process.revoke(issued.token)
+    assert sessions.resolve(issued.token) is not None
+
+    sessions.changed_elsewhere(issued.session.token_hash, issued.session.id)
+
+    assert sessions.resolve(issued.token) is None
+    assert heard == [issued.session.id]
+
+
+def test_after_a_gap_no_cached_session_is_believed(
+    backend: MemorySessionBackend, sessions: SessionStore, clock: SetClock
+) -> None:
+    ended, stays = sessions.create("u1"), sessions.create("u2")
+    SessionStore(backend, clock, secrets.token_bytes).revoke(ended.token)
+
+    sessions.forget()
+
+    assert sessions.resolve(ended.token) is None
+    assert sessions.resolve(stays.token) == stays.session.identity()
+
+
+def test_a_review_finds_every_identity_that_is_not_true_any_more(
+    backend: MemorySessionBackend, sessions: SessionStore, clock: SetClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(store_module, "REVIEW_BATCH", 2)
+    ended, moved, stays, other = (sessions.create(f"u{number}") for number in range(4))
+    other_process = SessionStore(backend, clock, secrets.token_bytes)
+    other_process.revoke(ended.token)
+    other_process.select_tenant(moved.token, "acme")
+    now = [*(issued.session.identity() for issued in (ended, moved, stays, other)), ADMIN]
+    both = [*now, AuthContext("u1", tenant_id="acme", session_id=moved.session.id)]
+    heard: list[str] = []
+    sessions.subscribe(heard.append)
+
+    sessions.review(both)
+
+    assert heard == [ended.session.id, moved.session.id]
+
+
+def test_a_review_finds_sessions_that_have_expired(sessions: SessionStore, clock: SetClock) -> None:
+    issued = sessions.create("u1")
+    heard: list[str] = []
+    sessions.subscribe(heard.append)
+    clock.advance(sessions.lifetime_s)
+
+    sessions.review([issued.session.identity()])
+
+    assert heard == [issued.session.id]

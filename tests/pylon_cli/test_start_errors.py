@@ -94,7 +94,7 @@ BAD_CONFIGURATIONS = [
     ("dev", {"PYLON_PORT": "abc"}, "PYLON_PORT"),
     ("dev", {"PYLON_PORT": "65534"}, "65532"),
     ("dev", {"PYLON_DRAIN_SECS": "soon"}, "PYLON_DRAIN_SECS"),
-    ("dev", {"DATABASE_URL": "postgres://u:p@h/d"}, "DATABASE_URL"),
+    ("start", {**PRODUCTION, "DATABASE_URL": "mysql://h/d"}, "DATABASE_URL"),
     ("start", {}, "PYLON_CORS_ORIGIN"),
     ("start", {"PYLON_CORS_ORIGIN": "*"}, "PYLON_CORS_ORIGIN"),
     ("start", {"PYLON_CORS_ORIGIN": "notes.example"}, "PYLON_CORS_ORIGIN"),

@@ -23,7 +23,10 @@ MANIFEST = parse_manifest(
   "entities": [{"name": "Lot", "crdt": false, "indexes": [], "fields": [
     {"name": "title", "type": "string", "optional": false, "unique": true},
     {"name": "price", "type": "int", "optional": true, "unique": false},
-    {"name": "open", "type": "bool", "optional": true, "unique": false}]}]}"""
+    {"name": "open", "type": "bool", "optional": true, "unique": false}]},
+  {"name": "Book", "indexes": [], "search": {"text": ["title"], "facets": ["shelf"]}, "fields": [
+    {"name": "title", "type": "string", "optional": false, "unique": false},
+    {"name": "shelf", "type": "string", "optional": true, "unique": false}]}]}"""
 )
 PATIENCE_S = 10.0
 
@@ -57,7 +60,7 @@ class BunApp:
         self.clock = SystemClock()
         self.store = EphemeralStore(MANIFEST, watched={"Lot": frozenset()})
         self.runtime = BunRuntime(BunOptions(Path("functions"), folder, environ, workers), self.clock)
-        self.host = FunctionHost(self.store, self.runtime, self.clock, timeout_s)
+        self.host = FunctionHost(MANIFEST, self.store, self.runtime, self.clock, timeout_s)
         self.runtime.start()
 
     def write(self, name: str, body: str) -> None:
@@ -70,7 +73,7 @@ class BunApp:
 
     def patient_call(self, name: str, args: Any) -> Any:
         """A call whose own time does not run out before the test's."""
-        host = FunctionHost(self.store, self.runtime, self.clock, 6 * PATIENCE_S)
+        host = FunctionHost(MANIFEST, self.store, self.runtime, self.clock, 6 * PATIENCE_S)
         return jsontext.decode(bytes(host.call(name, args, ANONYMOUS)))
 
     def code(self, name: str) -> str | None:

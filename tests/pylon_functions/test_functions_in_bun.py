@@ -8,7 +8,7 @@ import pytest
 
 from pylon_auth.context import ADMIN, ANONYMOUS, AuthContext
 from pylon_functions import FunctionDefinition, FunctionKind
-from pylon_http import ChangeKind
+from pylon_http import ChangeKind, TxStore
 from tests.pylon_functions.bun_app import BunApp
 
 CODE_OF = """const codeOf = async (run: () => Promise<unknown>) => {
@@ -95,6 +95,21 @@ FUNCTIONS = {
         codes.push(await codeOf(() => ctx.scheduler.cancel("x")));
         return codes;
       } });""",
+    "totals": """export default query({ handler: async (ctx) => ({
+        rows: await ctx.db.aggregate("Lot", { count: "*", sum: ["price"], groupBy: ["open"] }),
+        graph: await ctx.db.queryGraph({ Lot: { where: { open: true }, limit: 1 } }),
+      }) });""",
+    "shelve": """export default mutation({ handler: async (ctx) => {
+        await ctx.db.insert("Book", { title: "The red book", shelf: "a" });
+        await ctx.db.insert("Book", { title: "Another red one", shelf: "b" });
+        return ctx.db.search("Book", { query: "red", filters: { shelf: "b" }, pageSize: 1 });
+      } });""",
+    "findBooks": CODE_OF
+    + """export default query({ handler: async (ctx) => [
+        (await ctx.db.search<{ title: string }>("Book", { query: "red -another" })).hits[0]!.title,
+        await codeOf(() => ctx.db.search("Book", { query: 'red "' })),
+        await codeOf(() => ctx.db.search("Book", { sort: ["shelf", "asc"] })),
+      ] });""",
     "nested": CODE_OF
     + """export default action({ handler: async (ctx) => {
         const [who, both] = await Promise.all([ctx.runQuery("whoami"), ctx.runQuery("echo", { n: 1 })]);
@@ -317,6 +332,29 @@ def test_a_caught_database_error_leaves_the_transaction_usable(app: BunApp) -> N
     assert app.titles() == ["same"]
 
 
+def test_a_query_adds_up_and_reads_graphs(app: BunApp) -> None:
+    def fill(tx: TxStore) -> None:
+        for number, is_open in enumerate([True, False, True]):
+            tx.insert("Lot", {"title": f"lot {number}", "price": 10**number, "open": is_open}, f"l{number}")
+
+    app.store.transact(fill)
+
+    assert app.call("totals") == {
+        "rows": [{"open": False, "count": 1, "sum_price": 10}, {"open": True, "count": 2, "sum_price": 101}],
+        "graph": {"Lot": [{"id": "l0", "title": "lot 0", "price": 1, "open": True}]},
+    }
+
+
+def test_functions_search_and_a_mutation_finds_what_it_wrote(app: BunApp) -> None:
+    shelved = app.call("shelve")
+
+    assert [hit["title"] for hit in shelved["hits"]] == ["Another red one"]
+    assert shelved["total"] == 1
+    assert shelved["facetCounts"] == {"shelf": {"a": 1, "b": 1}}
+    assert shelved["tookMs"] >= 0
+    assert app.call("findBooks") == ["The red book", "ok", "INVALID_QUERY"]
+
+
 def test_whatever_is_asked_for_gets_an_answer(app: BunApp) -> None:
     assert app.call("strange") == [
         "ok",
@@ -328,9 +366,9 @@ def test_whatever_is_asked_for_gets_an_answer(app: BunApp) -> None:
         "INVALID_QUERY",
         "INSERT_FAILED",
         "INVALID_DATA",
-        "NOT_IMPLEMENTED",
-        "NOT_IMPLEMENTED",
-        "NOT_IMPLEMENTED",
+        "INVALID_QUERY",
+        "SEARCH_NOT_CONFIGURED",
+        "RELATION_NOT_FOUND",
         "ok",
         "NOT_IMPLEMENTED",
         "NOT_IMPLEMENTED",

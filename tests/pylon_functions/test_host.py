@@ -1,7 +1,8 @@
 """The host's side of a call, against children that say exactly what the test wants, however hostile."""
 
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from typing import Any, TypeVar
 
 import pytest
 
@@ -10,8 +11,9 @@ from pylon_core import jsontext
 from pylon_core.clock import SystemClock
 from pylon_core.errors import PylonError
 from pylon_functions import FunctionHost
+from pylon_functions.calls import ATTEMPTS_MAX
 from pylon_functions.runner import FRAMES_WAITING_MAX
-from pylon_http import Filter
+from pylon_http import DataStore, Filter, TxStore
 from pylon_storage import EphemeralStore
 from tests.pylon_functions.bun_app import MANIFEST, until
 from tests.pylon_functions.scripted_child import (
@@ -28,6 +30,52 @@ KINDS = {"q": "query", "m": "mutation", "a": "action"}
 RETURN: Frame = {"type": "return", "value": 1}
 INSERT: Frame = {"type": "db", "op_id": "1", "op": "insert", "entity": "Lot", "data": {"title": "t"}}
 GET: Frame = {"type": "db", "op_id": "1", "op": "get", "entity": "Lot", "id": "none"}
+T = TypeVar("T")
+
+
+class Reordering:
+    """A store that wants transactions again, so many times, as a database with concurrent ones does."""
+
+    def __init__(self, store: EphemeralStore, reruns: int, meanwhile: Callable[[], None] = lambda: None) -> None:
+        self._store = store
+        self._meanwhile = meanwhile
+        self.reruns_left = reruns
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._store, name)
+
+    def transact(self, work: Callable[[TxStore], T]) -> T:
+        if not self.reruns_left:
+            return self._store.transact(work)
+        self.reruns_left -= 1
+        with suppress(Reordered):
+            self._store.transact(lambda tx: self._undone(tx, work))
+        self._meanwhile()
+        return self._store.transact(work)
+
+    def _undone(self, tx: TxStore, work: Callable[[TxStore], Any]) -> None:
+        work(tx)
+        raise Reordered
+
+
+class SetClock:
+    """A clock that stands still but for what a test lets pass."""
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+
+    def now_ns(self) -> int:
+        return 0
+
+    def monotonic(self) -> float:
+        return self.seconds
+
+    def pass_a_second(self) -> None:
+        self.seconds += 1.0
+
+
+class Reordered(Exception):  # noqa: N818 - a fact, undoing what was done
+    pass
 
 
 @pytest.fixture
@@ -37,8 +85,8 @@ def store() -> Iterator[EphemeralStore]:
     opened.close()
 
 
-def host_of(store: EphemeralStore, *children: ScriptedChild, timeout_s: float = 5.0) -> FunctionHost:
-    return FunctionHost(store, ScriptedWorkers(*children), SystemClock(), timeout_s)
+def host_of(store: DataStore, *children: ScriptedChild, timeout_s: float = 5.0) -> FunctionHost:
+    return FunctionHost(MANIFEST, store, ScriptedWorkers(*children), SystemClock(), timeout_s)
 
 
 def call(host: FunctionHost, name: str) -> Any:
@@ -159,7 +207,7 @@ def test_a_silent_handler_times_out_and_its_child_is_replaced(store: EphemeralSt
     workers = ScriptedWorkers(child)
 
     with pytest.raises(PylonError) as failed:
-        FunctionHost(store, workers, SystemClock(), 0.05).call(kind, {}, ANONYMOUS)
+        FunctionHost(MANIFEST, store, workers, SystemClock(), 0.05).call(kind, {}, ANONYMOUS)
 
     assert (failed.value.code, failed.value.status) == ("FN_TIMEOUT", 504)
     assert workers.replaced == 1
@@ -220,7 +268,7 @@ def test_an_actions_nested_call_shares_its_deadline(store: EphemeralStore) -> No
     workers = ScriptedWorkers(ScriptedChild(script, **KINDS))
 
     with pytest.raises(PylonError) as failed:
-        FunctionHost(store, workers, SystemClock(), 0.1).call("a", {}, ANONYMOUS)
+        FunctionHost(MANIFEST, store, workers, SystemClock(), 0.1).call("a", {}, ANONYMOUS)
 
     assert failed.value.code == "FN_TIMEOUT"
     assert [frame.get("fn_name") for frame in workers.current.heard] == ["a", "q"]
@@ -265,3 +313,78 @@ def test_a_retiring_child_finishes_its_calls_and_then_closes(store: EphemeralSto
 
     assert call(host_of(store, child), "q") == 1
     assert child.is_closed
+
+
+def test_a_mutation_that_has_to_be_done_again_is_called_again(store: EphemeralStore) -> None:
+    child = ScriptedChild(stepwise(INSERT, RETURN), **KINDS)
+
+    assert call(host_of(Reordering(store, 2), child), "m") == 1
+
+    assert [frame["call_id"] for frame in child.heard if frame["type"] == "call"] == ["c_0", "c_1", "c_2"]
+    assert titles(store) == ["t"]
+
+
+def test_an_actions_mutation_is_called_again_without_the_action(store: EphemeralStore) -> None:
+    def script(child: ScriptedChild, heard: Frame) -> None:
+        if heard.get("fn_name") == "a":
+            child.say({"type": "run_fn", "fn_name": "m", "fn_type": "mutation", "call_id": heard["call_id"]})
+        elif heard["type"] == "call":
+            child.say({**INSERT, "call_id": heard["call_id"]}, {**RETURN, "call_id": heard["call_id"]})
+        elif heard["call_id"] == "c_0":
+            child.say({**RETURN, "call_id": "c_0"})
+
+    child = ScriptedChild(script, **KINDS)
+
+    assert call(host_of(Reordering(store, 2), child), "a") == 1
+
+    assert [frame["fn_name"] for frame in child.heard if frame["type"] == "call"] == ["a", "m", "m", "m"]
+    assert titles(store) == ["t"]
+
+
+def test_a_mutation_that_never_gets_past_the_others_is_refused(store: EphemeralStore) -> None:
+    child = ScriptedChild(stepwise(INSERT, RETURN), **KINDS)
+
+    with pytest.raises(PylonError) as failed:
+        call(host_of(Reordering(store, ATTEMPTS_MAX), child), "m")
+
+    assert (failed.value.code, failed.value.status) == ("CONFLICT", 409)
+    assert titles(store) == []
+
+
+def test_a_call_begins_nothing_anew_behind_its_deadline(store: EphemeralStore) -> None:
+    clock = SetClock()
+    child = ScriptedChild(stepwise(INSERT, RETURN), **KINDS)
+    reordering = Reordering(store, ATTEMPTS_MAX, meanwhile=clock.pass_a_second)
+
+    with pytest.raises(PylonError) as failed:
+        call(FunctionHost(MANIFEST, reordering, ScriptedWorkers(child), clock, 3.0), "m")
+
+    assert failed.value.code == "CONFLICT"
+    assert sum(frame["type"] == "call" for frame in child.heard) == 3
+
+
+def test_a_call_that_is_given_up_leaves_no_handler_waiting(store: EphemeralStore) -> None:
+    """The database goes away while a handler waits for three things."""
+    asked = [{**GET, "op_id": f"x#{number}"} for number in range(3)]
+    child = ScriptedChild(saying(*asked), **KINDS)
+    host = host_of(store, child)
+    store.close()
+
+    with pytest.raises(PylonError) as failed:
+        call(host, "m")
+
+    assert failed.value.code == "NOT_AVAILABLE"
+    until(lambda: len(child.heard) == 5, "everything was said")
+    assert [answer["op_id"] for answer in child.answers()] == ["x#0", "x#1", "x#2"]
+    assert all(answer["error"]["code"] == "NOT_AVAILABLE" for answer in child.answers())
+    assert child.heard[-1] == {"type": "abandon", "call_id": "c_0"}
+
+
+def test_a_handler_that_ended_by_itself_is_told_nothing_more(store: EphemeralStore) -> None:
+    child = ScriptedChild(saying(INSERT, {"type": "error", "code": "X", "message": "y"}), **KINDS)
+
+    with pytest.raises(PylonError):
+        call(host_of(store, child), "m")
+
+    until(lambda: len(child.heard) == 2, "its insert was answered")
+    assert [frame["type"] for frame in child.heard] == ["call", "result"]

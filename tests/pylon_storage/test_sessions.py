@@ -10,6 +10,7 @@ from pylon_auth.sessions import Session
 from pylon_core.clock import SystemClock
 from pylon_core.manifest import parse_manifest
 from pylon_storage import NoFaults, SqliteStore, SqlSessionBackend
+from pylon_storage.sessions import read_notice
 
 MANIFEST = parse_manifest(
     '{"manifest_version": 1, "name": "s", "version": "1", "routes": [], "entities": '
@@ -93,3 +94,20 @@ def test_only_sessions_that_end_are_swept_and_no_more_than_asked(store: SqliteSt
 
     assert len(first) == 2
     assert first | rest == {"ses_b", "ses_c", "ses_e"}
+
+
+def test_sessions_are_found_by_their_public_ids(store: SqliteStore) -> None:
+    backend = backend_of(store)
+    for name in "abc":
+        backend.save(make_session(name))
+
+    found = backend.load_by_ids(["ses_a", "ses_c", "ses_gone"])
+
+    assert {session.id for session in found} == {"ses_a", "ses_c"}
+    assert list(backend.load_by_ids([])) == []
+
+
+def test_a_notice_says_which_session_it_is_about() -> None:
+    session = make_session("a")
+
+    assert read_notice(f"{session.token_hash.hex()} {session.id}") == (session.token_hash, session.id)

@@ -2,7 +2,8 @@
 
 from pylon_core import jsontext
 from pylon_core.manifest import parse_manifest
-from pylon_sync.projection import RowProjection, secret_fields
+from pylon_core.secret_fields import secret_fields
+from pylon_sync.projection import RowProjection
 from tests.strategies.documents import app, entity, field
 
 MANIFEST = parse_manifest(

@@ -19,10 +19,14 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
 from pylon_auth import AuthContext
 from pylon_core.clock import SystemClock
+from pylon_core.manifest import AppManifest
 from pylon_http import ChangeEvent, DataStore, Filter, LogPage, Row
+from pylon_policy import PolicyEngine
 from pylon_storage import NoFaults, SqliteStore
+from pylon_storage.postgres import PostgresStore
 from tests.strategies.documents import Document, app, entity
 from tests.support.data_api import IDENTITIES, SIGNED_IN, DataApi, optional, rules, watched_fields
+from tests.support.postgres import fresh_database
 
 Readable = Callable[[AuthContext, Row], bool]
 Key = tuple[str, str]
@@ -154,8 +158,8 @@ changes = st.builds(
 class Convergence(RuleBasedStateMachine):
     @initialize()
     def start(self) -> None:
-        self.directory = tempfile.TemporaryDirectory(prefix="pylon-")
         self.turn = 0
+        self.make_database()
         self.make_api()
         self.replicas = {viewer: Replica(viewer) for viewer in VIEWERS}
         self.pushes: list[tuple[str, list[dict[str, Any]]]] = []
@@ -163,17 +167,15 @@ class Convergence(RuleBasedStateMachine):
         self.ever_readable: set[tuple[str, Key]] = set()
         self.open()
 
-    def make_api(self) -> None:
-        self.api = DataApi(document(self.turn))
-        self.api.store.close()
+    def make_database(self) -> None:
+        """An empty one, for as long as the example runs."""
+        self.directory = tempfile.TemporaryDirectory(prefix="pylon-")
 
-    def may_read(self, viewer: str, entity_name: str, row: Row) -> bool:
-        auth = VIEWERS[viewer]
-        return auth.is_admin or rule_of(entity_name, self.turn)[1](auth, row)
+    def remove_database(self) -> None:
+        self.directory.cleanup()
 
-    def open(self) -> None:
-        manifest, policies = self.api.manifest, self.api.policies
-        self.store = SqliteStore(
+    def open_store(self, manifest: AppManifest, policies: PolicyEngine) -> DataStore:
+        return SqliteStore(
             Path(self.directory.name) / "app.db",
             manifest,
             watched=watched_fields(manifest, policies),
@@ -182,6 +184,17 @@ class Convergence(RuleBasedStateMachine):
             faults=NoFaults(),
             durable=False,
         )
+
+    def make_api(self) -> None:
+        self.api = DataApi(document(self.turn), engine="sqlite")
+        self.api.store.close()
+
+    def may_read(self, viewer: str, entity_name: str, row: Row) -> bool:
+        auth = VIEWERS[viewer]
+        return auth.is_admin or rule_of(entity_name, self.turn)[1](auth, row)
+
+    def open(self) -> None:
+        self.store = self.open_store(self.api.manifest, self.api.policies)
         self.store.subscribe(self.note_readers)
         self.pages = SmallPages(self.store)
         self.api.reconfigure(store=self.pages)
@@ -328,7 +341,25 @@ class Convergence(RuleBasedStateMachine):
             for viewer in VIEWERS:
                 self.sync(viewer, 500)
             self.store.close()
-            self.directory.cleanup()
+            self.remove_database()
+
+
+class ConvergenceOnPostgres(Convergence):
+    def make_database(self) -> None:
+        self.url = fresh_database()
+
+    def remove_database(self) -> None:
+        """The server drops the oldest by itself."""
+
+    def open_store(self, manifest: AppManifest, policies: PolicyEngine) -> DataStore:
+        return PostgresStore(
+            self.url,
+            manifest,
+            watched=watched_fields(manifest, policies),
+            visibility=policies.fingerprint,
+            clock=SystemClock(),
+            faults=NoFaults(),
+        )
 
 
 Convergence.TestCase.settings = settings(
@@ -338,5 +369,17 @@ Convergence.TestCase.settings = settings(
     print_blob=True,
     suppress_health_check=[HealthCheck.too_slow],
 )
+ConvergenceOnPostgres.TestCase.settings = settings(Convergence.TestCase.settings, max_examples=12)
 # A failure is shrunk first, which takes longer than a passing run.
 TestEveryReplicaConverges = pytest.mark.timeout(900)(Convergence.TestCase)
+TestEveryReplicaConvergesOnPostgres = pytest.mark.timeout(900)(ConvergenceOnPostgres.TestCase)
+
+
+class ManyTimesOnPostgres(ConvergenceOnPostgres):
+    """The same, for longer."""
+
+
+ManyTimesOnPostgres.TestCase.settings = settings(Convergence.TestCase.settings, max_examples=2_000)
+TestEveryReplicaConvergesOnPostgresManyTimes = pytest.mark.soak(
+    pytest.mark.timeout(7200)(ManyTimesOnPostgres.TestCase)
+)

@@ -50,8 +50,8 @@ def _announce(output: Output, app: Application, folder: AppFolder) -> None:
             "name": loaded.manifest.name,
             "version": loaded.manifest.version,
             "port": app.server.port,
-            "db_path": str(folder.database(app.config)),
-            "backend": "sqlite",
+            "db_path": str(app.database),
+            "backend": app.database.engine,
             "diagnostics": loaded.findings,
         }
     )

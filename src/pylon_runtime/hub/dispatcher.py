@@ -15,6 +15,7 @@ from contextlib import suppress
 
 import structlog
 
+from pylon_auth.context import AuthContext
 from pylon_core.clock import Clock
 from pylon_runtime.hub import close_codes
 from pylon_runtime.hub.audience import Audience, FellBehindError, FrameSource
@@ -107,6 +108,9 @@ class Dispatcher:
         for connection in list(self.connections):
             if connection.auth.session_id == session_id:
                 self.close(connection, code, reason)
+
+    def identities(self) -> set[AuthContext]:
+        return {connection.auth for connection in self.connections}
 
     def leave(self, connection: Connection) -> None:
         """The reader has ended: send its last replies, then let go of the socket."""

@@ -9,7 +9,9 @@ import itertools
 import socket
 import threading
 from collections.abc import Sequence
+from contextlib import suppress
 from functools import partial
+from queue import Empty, SimpleQueue
 
 import msgspec
 
@@ -106,6 +108,15 @@ class Hub:
     def close_session(self, session_id: str, code: int, reason: str = "The session ended.") -> None:
         """Close the sockets of a session that ended (1008) or changed its identity (1012)."""
         self._mailbox.post(partial(self._dispatcher.close_session, session_id, code, reason))
+
+    def identities(self, timeout_s: float) -> set[AuthContext]:
+        """Who is connected. Waits for the dispatcher, at most so long; nobody when it does not answer."""
+        found: SimpleQueue[set[AuthContext]] = SimpleQueue()
+        if self._thread is None or not self._mailbox.post(lambda: found.put(self._dispatcher.identities())):
+            return set()
+        with suppress(Empty):
+            return found.get(timeout=timeout_s)
+        return set()
 
     def leave(self, connection: Connection) -> None:
         """The reader has ended. Returns once nothing will write to the socket any more."""

@@ -81,6 +81,13 @@ def renew_for(connection: apsw.Connection, visibility: str) -> None:
     _set(connection, "visibility", visibility)
 
 
+def start_at(connection: apsw.Connection, seq: int) -> None:
+    """Begin with an empty log; every cursor below ``seq`` is no longer served."""
+    connection.execute("DELETE FROM _pylon_changes")
+    connection.execute("DELETE FROM _pylon_ops")
+    _set(connection, "floor", str(seq))
+
+
 def log_page(connection: apsw.Connection, since: int, limit: int, newest: int) -> LogPage:
     events, has_more = page(connection, since, limit)
     last = events[-1].seq if events else 0

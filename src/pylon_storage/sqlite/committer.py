@@ -145,6 +145,8 @@ class GroupCommitter:
         self._writing_thread: int | None = None
         self._wal_pages = 0
         self._commit_s = 0.0
+        self.is_available = True
+        """Whether the database could be written to at the last try."""
         self._connection: apsw.Connection | None = None
         self._head = 0
         self._connect()
@@ -271,8 +273,10 @@ class GroupCommitter:
             connection.execute("BEGIN IMMEDIATE")
         except (apsw.Error, DataError) as error:
             log.exception("database_unavailable", error=type(error).__name__)
+            self.is_available = False
             self._abandon()
             return None
+        self.is_available = True
         return WriteGroup(connection, self._head, self._clock.now_ns() // 1_000_000)
 
     def _do_jobs(self, group: WriteGroup, jobs: list[_Job]) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import apsw
 
+from pylon_storage.search.relevance import RELEVANCE, relevance
 from pylon_storage.sqlite.translate import opening
 
 READERS_MAX = 16
@@ -30,6 +31,7 @@ def open_writer(path: Path, *, durable: bool, vfs: str | None = None) -> apsw.Co
     connection.pragma("wal_autocheckpoint", 0)
     connection.pragma("cache_size", -WRITER_CACHE_KIB)
     connection.pragma("temp_store", "memory")
+    connection.register_fts5_function(RELEVANCE, relevance)
     return connection
 
 
@@ -41,6 +43,7 @@ def open_reader(path: Path, *, vfs: str | None = None) -> apsw.Connection:
     connection.pragma("query_only", 1)
     connection.pragma("wal_autocheckpoint", 0)
     connection.pragma("cache_size", -READER_CACHE_KIB)
+    connection.register_fts5_function(RELEVANCE, relevance)
     return connection
 
 

@@ -8,9 +8,9 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from pylon_core import jsontext
+from pylon_core.datetimes import fixed_width, shortest
 from pylon_core.manifest import FieldKind
 from pylon_http.aggregates import Bucket
-from pylon_storage.datetimes import fixed_width, shortest
 from pylon_storage.dialect import Dialect
 
 _INT64 = range(-(2**63), 2**63)

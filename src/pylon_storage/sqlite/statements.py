@@ -11,7 +11,7 @@ from pylon_storage.rows import RowStatements
 from pylon_storage.sqlite.committer import GroupCommitter
 from pylon_storage.sqlite.connections import ReaderPool
 from pylon_storage.sqlite.translate import READ_ERRORS, constraint_failed, read_failed
-from pylon_storage.statements import Columns, Statements, Tables
+from pylon_storage.statements import Columns, Heard, Statements, Tables, TableStatements
 
 T = TypeVar("T")
 
@@ -44,6 +44,9 @@ class SqliteStatements:
         except apsw.TooBigError:
             raise DataError(code, f"The row is too large for {entity}.") from None
 
+    def notify(self, topic: str, text: str) -> None:
+        """Nobody else has the file."""
+
     @contextmanager
     def savepoint(self) -> Iterator[None]:
         connection = self._connection
@@ -68,8 +71,11 @@ class SqliteTables:
     def reading(self) -> AbstractContextManager[Statements]:
         return self._borrowed()
 
-    def write(self, work: Callable[[Statements], T]) -> T:
+    def write(self, work: Callable[[TableStatements], T]) -> T:
         return self._committer.run(lambda group: work(SqliteStatements(group.connection)))
+
+    def on_notice(self, topic: str, heard: Heard) -> None:
+        """No other process has the file, so nothing is ever heard."""
 
     @contextmanager
     def _borrowed(self) -> Iterator[Statements]:

@@ -1,13 +1,12 @@
 """The ``DataStore`` over one SQLite file.
 
 Any thread may call it. One writer commits in groups (``committer``), readers come from a pool, and each call of
-``transact`` that returned is on disk. The lock guards only the listeners and the seq published last.
-"""
+``transact`` that returned is on disk."""
 
 import tempfile
-import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -16,12 +15,16 @@ import apsw
 from pylon_core.clock import Clock, SystemClock
 from pylon_core.ids import RowIds
 from pylon_core.manifest import AppManifest
-from pylon_http import ChangeEvent, DataError, DataStore, LogPage, Outcome, Reader, Row, TxStore
+from pylon_http import ChangeEvent, DataError, DataStore, Filter, LogPage, Outcome, Reader, Row, TxStore
 from pylon_storage import schema, sessions
 from pylon_storage.catalog import Catalog
+from pylon_storage.counts import CountCache, SnapshotReader
 from pylon_storage.faults import FaultPoints, NoFaults
-from pylon_storage.rows import SqlReader, SqlTx
-from pylon_storage.search.nothing import NoTextIndex
+from pylon_storage.files.index import TABLES as FILE_TABLES
+from pylon_storage.rows import SqlTx
+from pylon_storage.search.fts5 import Fts5Index
+from pylon_storage.search.index import text_index
+from pylon_storage.search.prepare import prepare
 from pylon_storage.sqlite import changelog
 from pylon_storage.sqlite.committer import GroupCommitter, WriteGroup
 from pylon_storage.sqlite.connections import ReaderPool, open_writer
@@ -30,10 +33,9 @@ from pylon_storage.sqlite.file_lock import FileLock
 from pylon_storage.sqlite.statements import SqliteStatements, SqliteTables
 from pylon_storage.sqlite.translate import READ_ERRORS, read_failed
 from pylon_storage.statements import Tables
+from pylon_storage.subscribers import Listener, Subscribers
 
 T = TypeVar("T")
-Listener = Callable[[Sequence[ChangeEvent]], None]
-
 CATCH_UP_EVENTS = 1_000
 
 _DIALECT = SqliteDialect()
@@ -63,9 +65,9 @@ class SqliteStore:
         self._durable = durable
         self._vfs = vfs
         self._ids = RowIds(clock)
-        self._catalog = Catalog(manifest, _DIALECT, watched, lambda entity: NoTextIndex(entity.name))
-        self._listeners: tuple[Listener, ...] = ()
-        self._lock = threading.Lock()
+        self._catalog = Catalog(manifest, _DIALECT, watched, partial(text_index, Fts5Index))
+        self._subscribers = Subscribers()
+        self._counts = CountCache()
         with ExitStack() as undo:
             self._file_lock = FileLock(path)
             undo.callback(self._file_lock.release)
@@ -81,6 +83,11 @@ class SqliteStore:
     def tables(self) -> Tables:
         """Where the other tables of this file (sessions) are read and written."""
         return SqliteTables(self._committer, self._readers)
+
+    @property
+    def is_available(self) -> bool:
+        """Whether the file could be written to at the last try."""
+        return self._committer.is_available
 
     def get(self, entity: str, row_id: str) -> Row | None:
         codec = self._catalog.table(entity).codec
@@ -100,7 +107,7 @@ class SqliteStore:
         with self._readers.borrow() as connection:
             connection.execute("BEGIN")
             try:
-                yield SqlReader(SqliteStatements(connection), self._catalog)
+                yield SnapshotReader(SqliteStatements(connection), self._catalog, self._counts)
             finally:
                 connection.execute("ROLLBACK")
 
@@ -129,14 +136,7 @@ class SqliteStore:
         return self._committer.head
 
     def subscribe(self, listener: Listener) -> Callable[[], None]:
-        with self._lock:
-            self._listeners = (*self._listeners, listener)
-
-        def unsubscribe() -> None:
-            with self._lock:
-                self._listeners = tuple(other for other in self._listeners if other is not listener)
-
-        return unsubscribe
+        return self._subscribers.add(listener)
 
     def close(self) -> None:
         self._committer.close()
@@ -152,8 +152,7 @@ class SqliteStore:
     def _publish(self, events: Sequence[ChangeEvent]) -> None:
         """Called by the committer's leader only, so one call at a time and in seq order."""
         self._published = events[-1].seq
-        for listener in self._listeners:
-            listener(events)
+        self._subscribers.tell(events)
 
     def _publish_unknown(self) -> None:
         """After a reopening: what a failed COMMIT did leave on disk is announced like any other commit."""
@@ -178,6 +177,7 @@ class EphemeralStore(SqliteStore):
         clock: Clock | None = None,
     ) -> None:
         self._directory = tempfile.TemporaryDirectory(prefix="pylon-")
+        self._entities = [entity.name for entity in manifest.entities]
         super().__init__(
             Path(self._directory.name) / "ephemeral.db",
             manifest,
@@ -187,6 +187,20 @@ class EphemeralStore(SqliteStore):
             faults=NoFaults(),
             durable=False,
         )
+
+    def reset(self) -> None:
+        """Remove every row and begin a new log, beyond every cursor given out before. Nobody is told."""
+        self._committer.run(self._empty)
+
+    def _empty(self, group: WriteGroup) -> None:
+        mark = group.mark()
+        tx = SqlTx(SqliteStatements(group.connection), group, self._catalog, self._ids.next)
+        for entity in self._entities:
+            for row in tx.query(entity, Filter()):
+                tx.delete(entity, row["id"])
+        group.undo_to(mark)
+        group.head += 1
+        changelog.start_at(group.connection, group.head)
 
     def close(self) -> None:
         super().close()
@@ -198,11 +212,12 @@ def _bring_up(connect: Callable[[], apsw.Connection], manifest: AppManifest, vis
         connection = connect()
         try:
             with connection:
-                for statement in (*changelog.TABLES, *sessions.TABLES):
+                for statement in (*changelog.TABLES, *sessions.TABLES, *FILE_TABLES):
                     connection.execute(statement)
                 for statement in schema.additions(manifest, _tables(connection), _DIALECT):
                     connection.execute(statement)
                 changelog.renew_for(connection, visibility)
+                prepare(SqliteStatements(connection), manifest, _DIALECT, Fts5Index)
         finally:
             connection.close()
     except apsw.Error as error:

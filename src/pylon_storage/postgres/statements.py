@@ -1,0 +1,233 @@
+"""SQL on one Postgres connection, with its exceptions translated, its marks numbered, its waits outside a turn.
+
+In Postgres a statement that fails takes its whole transaction with it. So each statement of a transaction is sent
+in one go with a savepoint before it and its release behind it: one round trip as before, hardly slower, and the
+transaction stays usable. The first behind BEGIN or a savepoint needs none of its own.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import psycopg
+
+from pylon_core.turns import blocking
+from pylon_http import DataError
+from pylon_storage.postgres import notices
+from pylon_storage.postgres.connection import Connection, Cursor, roll_back
+from pylon_storage.postgres.placeholders import numbered
+from pylon_storage.postgres.pool import Loan
+from pylon_storage.postgres.translate import (
+    CONFLICTS,
+    ENCODING_ERRORS,
+    Restart,
+    change_refused,
+    is_lost,
+    refused,
+)
+from pylon_storage.rows import RowStatements
+from pylon_storage.statements import Columns, Statements
+
+_BEGIN_READING = b"BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
+# What is sent around a statement is never prepared: behind one that failed the server skips it, and psycopg would
+# take it for prepared all the same.
+_SAVEPOINT = b"SAVEPOINT statement"
+_RELEASE = b"RELEASE statement"
+_ID = b"SELECT pg_current_xact_id()::text"
+_PART = b"SAVEPOINT part"
+_UNDO_TO_PART = b"ROLLBACK TO part"
+_RELEASE_PART = b"RELEASE part"
+_ROLLBACK = b"ROLLBACK"
+_UNDO = b"ROLLBACK TO statement; RELEASE statement"
+
+
+class SingleStatements:
+    """Reads, each of the newest committed state. Used by one thread at a time."""
+
+    __slots__ = ("_loan",)
+
+    def __init__(self, loan: Loan) -> None:
+        self._loan = loan
+
+    def all(self, text: str, params: Sequence[Any] = ()) -> list[Columns]:
+        try:
+            return self._run(text, params)
+        except Restart:
+            self._loan.replace()
+        try:
+            return self._run(text, params)
+        except Restart as lost:
+            raise _gone() from lost
+
+    def one(self, text: str, params: Sequence[Any] = ()) -> Columns | None:
+        found = self.all(text, params)
+        return found[0] if found else None
+
+    def _run(self, text: str, params: Sequence[Any]) -> list[Columns]:
+        connection = self._loan.connection
+        try:
+            with blocking():
+                return _rows_of(connection.execute(numbered(text), params))
+        except ENCODING_ERRORS as error:
+            if is_lost(connection, error):
+                raise Restart from error
+            raise refused(error) from error
+
+
+class TransactionStatements:
+    """A transaction that begins with its first statement. Used by one thread at a time.
+
+    Once a ``Restart`` was raised, every further statement raises it, so that a caller who went on regardless
+    commits nothing.
+    """
+
+    def __init__(self, connection: Connection, begin: bytes) -> None:
+        self._connection = connection
+        self._begin = begin
+        self._unsent: list[bytes] = [begin]
+        self._guards = {begin: _ROLLBACK, _PART: _UNDO_TO_PART}
+        """What goes back to before a statement that was sent right behind one of these."""
+        self.is_over = False
+
+    def all(self, text: str, params: Sequence[Any] = ()) -> list[Columns]:
+        try:
+            return _rows_of(self._run(numbered(text), params))
+        except ENCODING_ERRORS as error:
+            raise refused(error) from error
+
+    def one(self, text: str, params: Sequence[Any] = ()) -> Columns | None:
+        found = self.all(text, params)
+        return found[0] if found else None
+
+    def _run(self, text: bytes, params: Sequence[Any]) -> Cursor:
+        if self.is_over:
+            raise Restart
+        connection = self._connection
+        guard = self._guards.get(self._unsent[-1]) if self._unsent else None
+        try:
+            with blocking(), connection.pipeline():
+                self._send_unsent()
+                if guard is None:
+                    connection.execute(_SAVEPOINT, prepare=False)
+                cursor = connection.execute(text, params)
+                if guard is None:
+                    connection.execute(_RELEASE, prepare=False)
+        except ENCODING_ERRORS as error:
+            self._recover(error, guard or _UNDO)
+            raise
+        return cursor
+
+    def _send_unsent(self) -> None:
+        unsent, self._unsent = self._unsent, []
+        for text in unsent:
+            self._connection.execute(text, prepare=False)
+
+    def _recover(self, error: Exception, undo: bytes) -> None:
+        """Make the transaction usable again, or raise ``Restart`` when there is none any more."""
+        if is_lost(self._connection, error) or isinstance(error, CONFLICTS):
+            self.is_over = True
+            raise Restart from error
+        try:
+            with blocking():
+                self._connection.execute(undo, prepare=False)
+        except psycopg.Error as lost:
+            self.is_over = True
+            raise Restart from lost
+        if undo == _ROLLBACK:
+            self._unsent.append(self._begin)
+
+
+class ReadStatements(TransactionStatements):
+    """One state, that of the first statement; a connection that was gone before that is replaced."""
+
+    def __init__(self, loan: Loan) -> None:
+        super().__init__(loan.connection, _BEGIN_READING)
+        self._loan = loan
+
+    def _run(self, text: bytes, params: Sequence[Any]) -> Cursor:
+        is_first = bool(self._unsent)
+        try:
+            return super()._run(text, params)
+        except Restart as lost:
+            if not is_first:
+                raise _gone() from lost
+        self._loan.replace()
+        super().__init__(self._loan.connection, _BEGIN_READING)
+        try:
+            return super()._run(text, params)
+        except Restart as lost:
+            raise _gone() from lost
+
+    def end(self) -> None:
+        roll_back(self._loan.connection)
+
+
+class WritingStatements(TransactionStatements):
+    """A transaction that writes. With its first statement it learns its id, by which its outcome can be asked."""
+
+    def __init__(self, connection: Connection, begin: bytes, origin: str) -> None:
+        super().__init__(connection, begin)
+        self._origin = origin
+        self._id: Cursor | None = None
+
+    @property
+    def transaction_id(self) -> str | None:
+        """``None`` as long as nothing was said to the database."""
+        if self._id is None or self._begin in self._unsent:
+            return None
+        found = self._id.fetchone()
+        assert found is not None
+        return str(found[0])
+
+    def change(self, text: str, params: Sequence[Any], entity: str, code: str) -> None:
+        try:
+            self._run(numbered(text), params)
+        except ENCODING_ERRORS as error:
+            raise change_refused(entity, code, error) from error
+
+    def notify(self, topic: str, text: str) -> None:
+        self.all("SELECT pg_notify(?, ?)", (notices.CHANNEL, notices.payload(self._origin, topic, text)))
+
+    @contextmanager
+    def savepoint(self) -> Iterator[None]:
+        """What cannot fail is sent along with the next statement."""
+        self._unsent.append(_PART)
+        try:
+            yield
+        except BaseException:
+            self._end_part(_UNDO_TO_PART, _RELEASE_PART)
+            raise
+        self._end_part(_RELEASE_PART)
+
+    def _end_part(self, *ending: bytes) -> None:
+        if self._unsent and self._unsent[-1] == _PART:  # nothing was said in it
+            self._unsent.pop()
+        else:
+            self._unsent += ending
+
+    def commit(self, closing: Callable[[Connection], Cursor | None]) -> Cursor | None:
+        """Send what ``closing`` executes and COMMIT in one go; what ``closing`` returned, with its result."""
+        with blocking(), self._connection.pipeline():
+            self._send_unsent()
+            cursor = closing(self._connection)
+            self._connection.execute(b"COMMIT", prepare=False)
+        return cursor
+
+    def _send_unsent(self) -> None:
+        if self._begin in self._unsent:
+            super()._send_unsent()
+            self._id = self._connection.execute(_ID)
+        else:
+            super()._send_unsent()
+
+
+def _gone() -> DataError:
+    return DataError("NOT_AVAILABLE", "The connection to the database was lost. Try again.")
+
+
+def _rows_of(cursor: Cursor) -> list[Columns]:
+    return [] if cursor.description is None else cursor.fetchall()
+
+
+_single: type[Statements] = SingleStatements
+_rows: type[RowStatements] = WritingStatements

@@ -1,0 +1,95 @@
+"""The connection goes away around COMMIT: what was acknowledged is there once, what is not there is done again."""
+
+import threading
+from typing import Any
+
+import pytest
+
+from pylon_http import DataError, TxStore
+from tests.pylon_storage.postgres.cutting_proxy import CuttingProxy
+from tests.pylon_storage.postgres.rig import Faults, OpenStore, end_backends, note, titles, wait_until
+
+
+def test_lost_before_commit_it_is_done_again(url: str, open_store: OpenStore) -> None:
+    faults = Faults("store.before_commit", lambda: end_backends(url))
+    store = open_store(faults=faults)
+    heard: list[int] = []
+    store.subscribe(lambda events: heard.extend(event.seq for event in events))
+
+    store.transact(note("a"))
+
+    assert faults.acted
+    assert titles(store) == ["a"]
+    assert heard == [event.seq for event in store.changes(0, 10).events]
+
+
+def test_lost_after_commit_it_is_not_done_again(url: str, open_store: OpenStore) -> None:
+    faults = Faults("store.after_commit", lambda: end_backends(url))
+    store = open_store(faults=faults)
+
+    store.transact(note("a"))
+
+    assert faults.acted
+    assert titles(store) == ["a"]
+
+
+def test_when_the_answer_to_commit_is_lost_the_transaction_is_asked_for(url: str, open_store: OpenStore) -> None:
+    """The commit arrives and its answer does not: acknowledged once, published once, not repeated."""
+    with CuttingProxy(url) as proxy:
+        faults = Faults("store.before_commit", proxy.swallow_answers)
+        store = open_store(faults=faults, through=proxy.url)
+        heard: list[int] = []
+        store.subscribe(lambda events: heard.extend(event.seq for event in events))
+        attempts: list[int] = []
+
+        def work(tx: TxStore) -> dict[str, Any]:
+            attempts.append(1)
+            return note("a")(tx)
+
+        row = store.transact(work)
+
+        assert faults.acted
+        assert len(attempts) == 1
+        assert store.get("Note", row["id"]) == row
+        wait_until(lambda: heard == [1])
+        assert titles(store) == ["a"]
+        store.close()
+
+
+def test_when_nobody_can_tell_the_caller_is_told_so(url: str, open_store: OpenStore) -> None:
+    with CuttingProxy(url) as proxy:
+        faults = Faults("store.before_commit", proxy.cut_for_good)
+        store = open_store(faults=faults, through=proxy.url)
+
+        with pytest.raises(DataError) as unknown:
+            store.transact(note("a"))
+
+        assert unknown.value.code == "COMMIT_FAILED"
+        store.close()
+
+
+def test_lost_at_any_moment_under_load_each_is_stored_exactly_once(url: str, open_store: OpenStore) -> None:
+    store = open_store()
+    stop = threading.Event()
+    acknowledged: list[str] = []
+
+    def write(name: str) -> None:
+        for number in range(40):
+            store.transact(note(f"{name}{number}"))
+            acknowledged.append(f"{name}{number}")
+
+    def cut() -> None:
+        while not stop.wait(0.05):
+            end_backends(url)
+
+    writers = [threading.Thread(target=write, args=(name,)) for name in "abcd"]
+    cutter = threading.Thread(target=cut)
+    for thread in (*writers, cutter):
+        thread.start()
+    for writer in writers:
+        writer.join(60)
+    stop.set()
+    cutter.join()
+
+    assert sorted(titles(store)) == sorted(acknowledged)
+    assert len(acknowledged) == 160
