@@ -333,8 +333,7 @@ def main() -> None:
                 folder = Path(stack.enter_context(tempfile.TemporaryDirectory(dir=options.folder)))
                 servers.append(stack.enter_context(serving(engine, rows, options.share, folder)))
         results = run_all(servers, options)
-    terminal = Console()
-    terminal.print(report(results, options), width=max(terminal.width, TABLE_WIDTH))
+    Console(width=max(Console().width, TABLE_WIDTH)).print(report(results, options))
     if options.json is not None:
         save(options.json, machine, servers, results)
 
