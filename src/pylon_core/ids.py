@@ -14,17 +14,18 @@ def is_client_row_id(text: str) -> bool:
 
 
 class RowIds:
-    """Makes ids: 32 hex digits of nanoseconds, then 8 of a counter.
+    """Makes ids: 32 hex digits of nanoseconds, then 8 of a counter, which begins after ``start``: processes that
+    write to one database begin somewhere else each, so that one nanosecond is enough for all of them.
 
     Any thread may call ``next``; the lock guards the last time used, so ids of one process strictly increase
     even when the wall clock goes back.
     """
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Clock, start: int = 0) -> None:
         self._clock = clock
         self._lock = threading.Lock()
         self._last_ns = 0
-        self._count = 0
+        self._count = start
 
     def next(self) -> str:
         with self._lock:

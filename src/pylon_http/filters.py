@@ -74,6 +74,7 @@ def _all(document: Mapping[str, Any], depth: int, budget: _Budget) -> Where:
         raise _malformed(f"A filter nests at most {DEPTH_MAX} levels deep.")
     terms = [term for name, value in document.items() for term in _member(name, value, depth, budget)]
     if not terms:
+        budget.spend()
         return EVERYTHING
     return terms[0] if len(terms) == 1 else AllOf(tuple(terms))
 

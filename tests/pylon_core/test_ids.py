@@ -103,3 +103,9 @@ def test_names_a_client_may_give_a_row(text: str) -> None:
 )
 def test_names_a_client_may_not_give_a_row(text: str) -> None:
     assert not is_client_row_id(text)
+
+
+def test_makers_that_start_apart_differ_at_the_same_nanosecond() -> None:
+    assert RowIds(SetClock(5), 7).next() == f"{5:032x}00000008"
+    assert RowIds(SetClock(5), 9).next() == f"{5:032x}0000000a"
+    assert RowIds(SetClock(5), 0xFFFFFFFF).next() == f"{6:032x}00000001"

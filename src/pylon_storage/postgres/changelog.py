@@ -52,7 +52,10 @@ _APPEND = (
     " AS entry (entity, row_id, kind, data, before) RETURNING seq)"
     f" SELECT min(seq), pg_notify('{CHANNEL}', max(seq) || ' ' || $7) FROM added"
 ).encode()
-_PAGE = "SELECT * FROM _pylon_changes WHERE seq > ? ORDER BY seq LIMIT ?"
+_PAGE = (
+    "SELECT seq, entity, row_id, kind, data, before, timestamp_ms FROM _pylon_changes WHERE seq > ?"
+    " ORDER BY seq LIMIT ?"
+)
 _HEAD_AND_FLOOR = (
     "SELECT (SELECT coalesce(max(seq), 0) FROM _pylon_changes),"
     " (SELECT coalesce(max(value)::bigint, 0) FROM _pylon_meta WHERE key = 'floor')"

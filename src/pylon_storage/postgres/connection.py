@@ -1,8 +1,9 @@
 """psycopg's connection as this package uses it: rows are tuples, transactions are opened by hand.
 
-psycopg prepares each text once on a connection and remembers which. It forgets them all at every ROLLBACK that it
-sees, and what it sees in a pipeline it forgets one statement too late, after which that one is missing. So it sees
-none: what is undone is undone with libpq itself.
+psycopg prepares texts by itself and remembers which. Two things would make its memory wrong. A text it had seen a
+few times before is taken for prepared although the pipeline failed before it: so each is prepared at first
+sight (``prepare_threshold`` 0), which psycopg checks. And at a ROLLBACK it forgets all of them, in a pipeline one
+text too late: so it is not shown any, and what is undone is undone with libpq itself.
 """
 
 import psycopg

@@ -73,6 +73,7 @@ class Follower:
         while not self._stop.is_set():
             try:
                 with self._connect() as connection:
+                    connection.add_notify_handler(lambda notify: self._heard(notify.channel, notify.payload))
                     connection.execute(_LISTEN)
                     self._has_tried.set()
                     self._notices.tell_of_a_gap()
@@ -95,7 +96,6 @@ class Follower:
         poll = select.poll()
         poll.register(connection.fileno(), select.POLLIN)
         poll.register(self._ear, select.POLLIN)
-        connection.add_notify_handler(lambda notify: self._heard(notify.channel, notify.payload))
         while not self._stop.is_set():
             if poll.poll(POLL_SECONDS * 1000):
                 self._receive(connection)

@@ -53,9 +53,9 @@ logging.getLogger("psycopg").addHandler(logging.NullHandler())
 
 
 def connect(conninfo: str) -> Connection:
-    """A connection outside of any pool. Raises DataError NOT_AVAILABLE."""
+    """A connection outside of any pool, on which tables may change. Raises DataError NOT_AVAILABLE."""
     try:
-        connection = psycopg.connect(conninfo, **_options())
+        connection = psycopg.connect(conninfo, **{**_options(), "prepare_threshold": None})
         _configure(connection)
     except psycopg.OperationalError as error:
         raise _unavailable() from error
@@ -169,11 +169,11 @@ class Loan:
 
 
 def _options() -> dict[str, Any]:
-    return {"autocommit": True, "cursor_factory": RawCursor, "context": values.Values(), "prepare_threshold": 3}
+    return {"autocommit": True, "cursor_factory": RawCursor, "context": values.Values(), "prepare_threshold": 0}
 
 
 def _configure(connection: Connection) -> None:
-    connection.execute(_SETTINGS)
+    connection.execute(_SETTINGS, prepare=False)
 
 
 def _is_dead(connection: Connection) -> bool:

@@ -14,7 +14,7 @@ import psycopg
 from pylon_core.turns import blocking
 from pylon_http import DataError
 from pylon_storage.postgres import notices
-from pylon_storage.postgres.connection import Connection, Cursor, roll_back
+from pylon_storage.postgres.connection import Connection, Cursor, roll_back, undo
 from pylon_storage.postgres.placeholders import numbered
 from pylon_storage.postgres.pool import Loan
 from pylon_storage.postgres.translate import (
@@ -29,14 +29,13 @@ from pylon_storage.rows import RowStatements
 from pylon_storage.statements import Columns, Statements
 
 _BEGIN_READING = b"BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
-# What is sent around a statement is never prepared: behind one that failed the server skips it, and psycopg would
-# take it for prepared all the same.
 _SAVEPOINT = b"SAVEPOINT statement"
 _RELEASE = b"RELEASE statement"
 _ID = b"SELECT pg_current_xact_id()::text"
 _PART = b"SAVEPOINT part"
 _UNDO_TO_PART = b"ROLLBACK TO part"
 _RELEASE_PART = b"RELEASE part"
+_UNDO_PART = b"ROLLBACK TO part; RELEASE part"
 _ROLLBACK = b"ROLLBACK"
 _UNDO = b"ROLLBACK TO statement; RELEASE statement"
 
@@ -122,19 +121,24 @@ class TransactionStatements:
         for text in unsent:
             self._connection.execute(text, prepare=False)
 
-    def _recover(self, error: Exception, undo: bytes) -> None:
+    def _recover(self, error: Exception, undoing: bytes) -> None:
         """Make the transaction usable again, or raise ``Restart`` when there is none any more."""
         if is_lost(self._connection, error) or isinstance(error, CONFLICTS):
             self.is_over = True
             raise Restart from error
+        self._undo(undoing)
+        if undoing == _ROLLBACK:
+            self._unsent.append(self._begin)
+
+    def _undo(self, text: bytes) -> None:
         try:
-            with blocking():
-                self._connection.execute(undo, prepare=False)
+            is_undone = undo(self._connection, text)
         except psycopg.Error as lost:
             self.is_over = True
             raise Restart from lost
-        if undo == _ROLLBACK:
-            self._unsent.append(self._begin)
+        if not is_undone:
+            self.is_over = True
+            raise Restart
 
 
 class ReadStatements(TransactionStatements):
@@ -195,15 +199,22 @@ class WritingStatements(TransactionStatements):
         try:
             yield
         except BaseException:
-            self._end_part(_UNDO_TO_PART, _RELEASE_PART)
+            if not self.is_over and self._has_said_part():
+                inner, self._unsent = (
+                    self._unsent,
+                    [],
+                )  # releases, without which one would go back to an inner part
+                self._undo(b"; ".join([*inner, _UNDO_PART]))
             raise
-        self._end_part(_RELEASE_PART)
+        if self._has_said_part():
+            self._unsent.append(_RELEASE_PART)
 
-    def _end_part(self, *ending: bytes) -> None:
-        if self._unsent and self._unsent[-1] == _PART:  # nothing was said in it
+    def _has_said_part(self) -> bool:
+        """Whether anything was said since the last savepoint; where not, it is taken back."""
+        if self._unsent and self._unsent[-1] == _PART:
             self._unsent.pop()
-        else:
-            self._unsent += ending
+            return False
+        return True
 
     def commit(self, closing: Callable[[Connection], Cursor | None]) -> Cursor | None:
         """Send what ``closing`` executes and COMMIT in one go; what ``closing`` returned, with its result."""

@@ -5,6 +5,7 @@ groups (``committer``), and a call of ``transact`` that returned is as durable a
 Whatever any process commits is told to the subscribers of all (``publication``, ``follower``).
 """
 
+import secrets
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from functools import partial
@@ -15,6 +16,7 @@ from pylon_core.ids import RowIds
 from pylon_core.manifest import AppManifest
 from pylon_http import DataError, DataStore, LogPage, Outcome, Reader, Row, TxStore
 from pylon_storage.catalog import Catalog
+from pylon_storage.counts import CountCache, SnapshotReader
 from pylon_storage.faults import FaultPoints
 from pylon_storage.postgres import changelog
 from pylon_storage.postgres.bring_up import bring_up
@@ -29,7 +31,7 @@ from pylon_storage.postgres.statements import ReadStatements, SingleStatements
 from pylon_storage.postgres.tables import PostgresTables
 from pylon_storage.postgres.transactions import Transaction, TransactionRunner
 from pylon_storage.postgres.url import conninfo
-from pylon_storage.rows import SqlReader, SqlTx
+from pylon_storage.rows import SqlTx
 from pylon_storage.search.index import text_index
 from pylon_storage.search.tsvector import TsvectorIndex
 from pylon_storage.statements import Tables
@@ -59,10 +61,11 @@ class PostgresStore:
         connections_max: int = CONNECTIONS_MAX,
     ) -> None:
         where = conninfo(url)
-        self._ids = RowIds(clock)
+        self._ids = RowIds(clock, secrets.randbits(32))
         origin = self._ids.next()
         self._catalog = Catalog(manifest, PostgresDialect(), watched, partial(text_index, TsvectorIndex))
         self._subscribers = Subscribers()
+        self._counts = CountCache()
         with connect(where) as connection:
             head = bring_up(connection, manifest, visibility)
         self._pool = Pool(where, connections_max)
@@ -94,7 +97,7 @@ class PostgresStore:
     @contextmanager
     def read(self) -> Iterator[Reader]:
         with self._snapshot() as statements:
-            yield SqlReader(statements, self._catalog)
+            yield SnapshotReader(statements, self._catalog, self._counts)
 
     def transact(self, work: Callable[[TxStore], T]) -> T:
         if not self._runner.is_inside:

@@ -40,7 +40,7 @@ def refused(error: Exception) -> DataError:
     if isinstance(error, psycopg.DataError | UnicodeEncodeError | OverflowError):
         return DataError("INVALID_QUERY", "A value in the query cannot be compared.")
     if isinstance(error, errors.QueryCanceled):
-        return DataError("QUERY_FAILED", "The database took too long for this.", status=503)
+        return DataError("NOT_AVAILABLE", "The database took too long for this.")
     if isinstance(error, errors.ReadOnlySqlTransaction):
         return DataError("NOT_AVAILABLE", "The database takes no writes at the moment.")
     return DataError("QUERY_FAILED", "The database could not do this.", status=500)

@@ -1,11 +1,15 @@
 """A statement that Postgres refuses undoes itself, names its reason without SQL, and the transaction goes on."""
 
+import itertools
 import random
+from contextlib import suppress
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
 
-from pylon_http import DataError, TxStore
+from pylon_http import DataError, Filter, TxStore
 from pylon_storage.postgres import PostgresStore
 from tests.pylon_storage.postgres.rig import note, titles
 
@@ -85,3 +89,52 @@ def test_a_transaction_that_did_nothing_leaves_nothing(store: PostgresStore) -> 
     assert store.transact(lambda tx: 5) == 5
     assert store.transact(lambda tx: tx.get("Note", "x")) is None
     assert store.head() == 0
+
+
+def _nested(steps: st.SearchStrategy[list[Any]]) -> st.SearchStrategy[list[Any]]:
+    """Longer lists, some of whose steps are savepoints: whether the body fails, and its steps."""
+    return st.lists(st.one_of(_STEP, st.tuples(st.booleans(), steps)), max_size=4)
+
+
+_STEP = st.sampled_from(["write", "refused", "read"])
+_STEPS = st.recursive(st.lists(_STEP, max_size=4), _nested, max_leaves=12)
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(_STEPS)
+@example([(True, ["write", (False, ["write"])])])
+def test_whatever_is_nested_in_whatever_is_undone_alone(store: PostgresStore, steps: list[Any]) -> None:
+    """Savepoints, some of whose bodies fail, with writes, refusals and reads in between."""
+    numbers = itertools.count()
+
+    def run(tx: TxStore, steps: list[Any]) -> list[str]:
+        done: list[str] = []
+        for step in steps:
+            if step == "write":
+                done.append(str(note(f"{next(numbers)}")(tx)["title"]))
+            elif step == "refused":
+                with pytest.raises(DataError):
+                    tx.insert("Note", {"title": "twin", "slug": "taken"})
+            elif step == "read":
+                tx.get("Note", "none")
+            else:
+                fails, inner = step
+                with suppress(LookupError), tx.savepoint():
+                    kept = run(tx, inner)
+                    if fails:
+                        raise LookupError
+                    done += kept
+        return done
+
+    def work(tx: TxStore) -> list[str]:
+        for row in tx.query("Note", Filter()):
+            tx.delete("Note", row["id"])
+        tx.insert("Note", {"title": "first", "slug": "taken"})
+        return run(tx, steps)
+
+    head = store.head()
+    expected = store.transact(work)
+
+    assert titles(store) == ["first", *expected]
+    logged = [event.row["title"] for event in store.changes(head, 1_000).events if event.row]
+    assert logged == ["first", *expected]
