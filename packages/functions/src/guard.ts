@@ -6,7 +6,8 @@
 
 import { Console } from "node:console";
 
-const SERVER_SECRET = /^(PYLON_ADMIN_TOKEN|DATABASE_URL|PYLON_\w*(SECRET|PEPPER|PRIVATE_KEY|ENCRYPTION_KEY)\w*)$/;
+const SERVER_SECRET =
+  /^(PYLON_ADMIN_TOKEN|DATABASE_URL|PG(PASSWORD|PASSFILE|SERVICE|SERVICEFILE|SSLCERT|SSLKEY)|PYLON_\w*(SECRET|PEPPER|PRIVATE_KEY|ENCRYPTION_KEY)\w*)$/;
 const PREFIXED = ["warn", "error", "debug"] as const;
 
 export function guardProcess(): void {

@@ -1,25 +1,30 @@
 /**
  * The sync engine: wires store, write queue, change feed, pusher, session and live connection together.
  *
+ * What outlives a reload is the replica's business (replica.ts).
+ *
  * Holds no rules of its own beyond who is told what, and when: the connection's opening asks the feed to catch
  * up and the pusher to send; a change of identity empties the replica and opens a new connection; an accepted
  * write that no event confirms is confirmed by a pull.
  */
 
+import { Aliases } from "./aliases.ts";
 import { Backoff } from "./backoff.ts";
 import type { Cancel, Clock } from "./clock.ts";
+import type { HydrationData, SyncEngineConfig } from "./config.ts";
 import { CrdtSubscriptions } from "./crdt.ts";
+import { databaseName } from "./database.ts";
 import { type Environment, systemEnvironment } from "./environment.ts";
 import { ChangeFeed } from "./feed.ts";
 import { HttpClient } from "./http.ts";
+import { sessionOwner, tokenOwner } from "./identity.ts";
 import { Ids } from "./ids.ts";
+import { IndexedDBPersistence } from "./indexeddb.ts";
 import { Listeners } from "./listeners.ts";
 import { MutationQueue } from "./mutations.ts";
 import { InfiniteQuery, loadPage, type Order, type Page, type PageOptions } from "./pages.ts";
-import { DiskWriter, type ReplicaPersistence } from "./persistence.ts";
 import { Poller } from "./poller.ts";
 import {
-  type ChangeEvent,
   type ClientChange,
   parseServerMessage,
   type ResolvedSession,
@@ -27,9 +32,13 @@ import {
   type SyncCursor,
 } from "./protocol.ts";
 import { Pusher } from "./push.ts";
+import { Replica, savedRows } from "./replica.ts";
 import { Session } from "./session.ts";
+import { SharedQueue } from "./shared-queue.ts";
+import { SoleReplicaPersistence } from "./sole-persistence.ts";
 import { defaultStorage, type Storage, tokenKey } from "./storage.ts";
 import { LocalStore } from "./store.ts";
+import { LeaseLock, noLock, type PushLock, webLock } from "./tabs.ts";
 import { Connection, type ConnectionState, type Dial, dialEventStream, dialWebSocket } from "./transport.ts";
 import { eventStreamUrl, webSocketUrl } from "./urls.ts";
 
@@ -38,33 +47,6 @@ export const CONFIRM_WITHIN_MS = 2_000;
 
 /** What a 429 adds to the attempts that the connection's backoff counts. */
 const RATE_LIMIT_PENALTY = 3;
-
-export type TransportType = "websocket" | "sse" | "poll";
-
-export interface SyncEngineConfig {
-  /** Without a trailing slash: paths are appended. */
-  baseUrl: string;
-  transport?: TransportType | undefined;
-  /** Where the WebSocket is; derived from `baseUrl` when absent. */
-  wsUrl?: string | undefined;
-  /** Where the event stream is; derived from `baseUrl` when absent. */
-  sseUrl?: string | undefined;
-  /** Milliseconds between polls, for the poll transport. */
-  pollInterval?: number | undefined;
-  /** Milliseconds the reconnect backoff starts from. */
-  reconnectDelay?: number | undefined;
-  /** A fixed token, which wins over the one in `storage`. */
-  token?: string | undefined;
-  appName?: string | undefined;
-  storage?: Storage | undefined;
-  /** Keeps the replica across reloads; in memory only when absent. */
-  persistence?: ReplicaPersistence | undefined;
-}
-
-export interface HydrationData {
-  entities: Record<string, Row[]>;
-  cursor?: SyncCursor | undefined;
-}
 
 /** What keeps the replica up to date: a connection, or polling. */
 type Link = Pick<Connection, "state" | "start" | "stop" | "restart" | "send" | "subscribe">;
@@ -87,7 +69,9 @@ export class SyncEngine {
   readonly #link: Link;
   readonly #crdt: CrdtSubscriptions;
   readonly #binaryHandlers = new Listeners<[Uint8Array]>();
-  readonly #disk: DiskWriter | null;
+  readonly #replica: Replica | null;
+  readonly #queue: SharedQueue;
+  readonly #pushLock: PushLock;
 
   #running = false;
   #loaded: Promise<void> | null = null;
@@ -100,9 +84,14 @@ export class SyncEngine {
     this.storage = config.storage ?? defaultStorage();
     this.#ids = new Ids(environment.clock, environment.random);
     this.clientId = this.#ids.client(this.storage);
-    this.store = new LocalStore(this.#ids);
-    this.mutations = new MutationQueue(null, this.#ids);
-    this.#disk = config.persistence === undefined ? null : new DiskWriter(config.persistence);
+    const aliases = new Aliases();
+    this.store = new LocalStore(this.#ids, aliases);
+    this.mutations = new MutationQueue(null, this.#ids, aliases, this.clientId);
+    this.mutations.changeOwner(tokenOwner(this.#token()));
+    const database = this.#sharedDatabase();
+    this.#replica = this.#makeReplica(database);
+    this.#pushLock = this.#makePushLock(database);
+    this.#queue = this.#makeQueue();
     this.#http = new HttpClient(config.baseUrl, environment.fetch, () => this.#token());
     this.#session = this.#makeSession();
     this.#feed = this.#makeFeed();
@@ -116,6 +105,7 @@ export class SyncEngine {
   async start(): Promise<void> {
     if (this.#running) return;
     this.#running = true;
+    if (this.#replica !== null) this.#queue.start();
     await (this.#loaded ??= this.#load());
     await this.pull();
     if (this.#running) this.#link.start();
@@ -125,6 +115,7 @@ export class SyncEngine {
   stop(): void {
     this.#running = false;
     this.#link.stop();
+    this.#queue.stop();
     this.#feed.stop();
     this.#pusher.stop();
     this.#cancelConfirmation?.();
@@ -246,8 +237,48 @@ export class SyncEngine {
     await this.push();
   }
 
+  get #appName(): string {
+    return this.#config.appName ?? "default";
+  }
+
   #token(): string | null {
-    return this.#config.token ?? this.storage.get(tokenKey(this.#config.appName ?? "default"));
+    return this.#config.token ?? this.storage.get(tokenKey(this.#appName));
+  }
+
+  /** The database that tabs share; null where there is none, or the app keeps the replica itself. */
+  #sharedDatabase(): IndexedDBPersistence | null {
+    const { persistence, persist = true } = this.#config;
+    const { indexedDB } = this.#environment;
+    if (!persist || persistence !== undefined || indexedDB === undefined) return null;
+    return new IndexedDBPersistence(this.#appName, () => indexedDB);
+  }
+
+  #makeReplica(database: IndexedDBPersistence | null): Replica | null {
+    const { persist = true } = this.#config;
+    const persistence = database ?? (persist ? this.#config.persistence : undefined);
+    if (persistence === undefined) return null;
+    const shared = persistence.shared ?? new SoleReplicaPersistence(persistence, this.storage, this.#appName);
+    return new Replica(persistence, shared, this.store, this.mutations, {
+      cursor: () => this.#feed.cursor,
+      resumeAt: (seq) => this.#feed.resumeAt(seq),
+      queueSaved: () => this.#queue.announce(),
+    });
+  }
+
+  #makeQueue(): SharedQueue {
+    const hooks = {
+      push: () => void this.#pushPending(),
+      confirm: () => this.#confirm(0),
+    };
+    const name = databaseName(this.#appName);
+    return new SharedQueue(this.mutations, this.store, hooks, this.#environment, name);
+  }
+
+  #makePushLock(database: IndexedDBPersistence | null): PushLock {
+    const { locks } = this.#environment;
+    if (database === null) return noLock;
+    if (locks !== undefined) return webLock(locks, `${databaseName(this.#appName)}:push`);
+    return new LeaseLock(database, this.#ids.operation(), this.#clock);
   }
 
   #newBackoff(): Backoff {
@@ -260,9 +291,11 @@ export class SyncEngine {
       probe: () => this.#http.get("/api/auth/me"),
       viewChanged: () => {
         this.#feed.forget();
+        this.#replica?.unbind();
+        this.#queue.becomeOwner(tokenOwner(this.#token()));
         this.#link.restart();
       },
-      userReplaced: () => this.#dropQueued(),
+      identified: () => this.#takeOver(this.#session.current),
       changed: () => this.store.notify(),
     });
   }
@@ -270,9 +303,9 @@ export class SyncEngine {
   #makeFeed(): ChangeFeed {
     const hooks = {
       get: (path: string) => this.#http.get(path),
-      beforePull: () => this.#session.identify(),
-      cursorMoved: (seq: number) => void this.#disk?.saveCursor(seq),
-      forgotten: () => void this.#disk?.clear(),
+      beforePull: () => this.#identify(),
+      cursorMoved: (seq: number) => this.#replica?.cursorMoved(seq),
+      forgotten: () => this.#replica?.forgotten(),
       rateLimited: () => this.#backoff.penalise(RATE_LIMIT_PENALTY),
     };
     return new ChangeFeed(this.store, hooks, this.#clock, this.#newBackoff());
@@ -282,12 +315,14 @@ export class SyncEngine {
     const hooks = {
       post: (path: string, body: unknown) => this.#http.post(path, body),
       beforePush: async () => {
-        await this.#session.identify();
+        await this.#identify();
         if (!this.#session.known) throw new Error("it is not known as whom to push");
       },
+      refreshQueue: () => this.#queue.refresh(),
       accepted: (seq: number) => this.#confirm(seq),
     };
-    return new Pusher(this.mutations, this.store, hooks, this.clientId, this.#clock, this.#newBackoff());
+    const backoff = this.#newBackoff();
+    return new Pusher(this.mutations, this.store, hooks, this.clientId, this.#clock, backoff, this.#pushLock);
   }
 
   #makeLink(): Link {
@@ -363,42 +398,33 @@ export class SyncEngine {
     });
   }
 
-  #dropQueued(): void {
-    const dropped = this.mutations.pending().map((mutation) => mutation.id);
-    for (const id of dropped) this.mutations.remove(id);
-    this.store.discard(dropped);
-  }
-
-  /** Read the saved replica; what cannot be read leaves the engine in memory, as new. */
+  /** Read what was saved; what is ours is shown as soon as it is known to be. */
   async #load(): Promise<void> {
-    const { persistence } = this.#config;
-    if (persistence === undefined) return;
-    try {
-      // Rows without a cursor are of no use: from 0, nobody says which of them have gone meanwhile.
-      const seq = (await persistence.loadCursor())?.last_seq ?? 0;
-      if (seq === 0) {
-        await persistence.clear();
-      } else {
-        this.store.applyChanges(savedRows(await persistence.loadAllEntities()));
-        this.#feed.resumeAt(seq);
-      }
-    } catch (error) {
-      console.warn("pylon: the saved replica could not be read", error);
-      return;
-    }
-    this.store._persistFn = (change) => this.#disk?.saveChange(change) ?? Promise.resolve();
-    this.mutations.attachPersistence(persistence.mutations);
-    for (const { id, change } of await this.mutations.hydrate()) this.store.applyOptimistic(id, change);
+    if (this.#replica === null) return;
+    const token = this.#token();
+    const queued = await this.#replica.open();
+    this.#queue.show(queued);
+    if (token !== null) await this.#assume(token);
   }
-}
 
-/** Rows from somewhere else than the change log, as inserts older than any event. */
-function savedRows(entities: Record<string, Row[]>): ChangeEvent[] {
-  return Object.entries(entities).flatMap(([entity, rows]) =>
-    rows.flatMap((row): ChangeEvent[] => {
-      const { id } = row;
-      if (typeof id !== "string") return [];
-      return [{ seq: 0, entity, row_id: id, kind: "insert", data: row, timestamp: "" }];
-    }),
-  );
+  /** Take us for whom the saved replica belongs to, if `token` says no other. */
+  async #assume(token: string | null): Promise<void> {
+    const saved = this.#replica?.savedSession(token) ?? null;
+    if (saved === null) return;
+    this.#session.assume(saved);
+    this.#takeOver(saved);
+    await this.#replica?.whenBound();
+  }
+
+  async #identify(): Promise<void> {
+    await this.#session.identify();
+    // Without a token only the server can say who we are; while it cannot be reached, we are who we were.
+    if (!this.#session.seen && this.#token() === null) await this.#assume(null);
+    await this.#replica?.whenBound();
+  }
+
+  #takeOver(session: ResolvedSession): void {
+    this.#queue.becomeOwner(sessionOwner(session));
+    void this.#replica?.bind(session, this.#token());
+  }
 }

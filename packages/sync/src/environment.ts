@@ -18,11 +18,21 @@ export type SocketConstructor = new (url: string, protocols?: string[]) => Socke
 export type EventStream = Pick<EventSource, "close" | "onopen" | "onmessage" | "onerror">;
 export type EventStreamConstructor = new (url: string) => EventStream;
 
+/** The part of the Web Locks API that the client uses. */
+export interface LockRequester {
+  request(name: string, action: () => Promise<void>): Promise<void>;
+}
+
 export interface Environment {
   fetch: Fetch;
   /** Undefined where the host has none; then that transport cannot be used. */
   WebSocket: SocketConstructor | undefined;
   EventSource: EventStreamConstructor | undefined;
+  /** Where the replica is kept; without it, in memory. */
+  indexedDB?: IDBFactory | undefined;
+  /** How tabs on one database take turns and tell each other; without them, a lease and the next push. */
+  locks?: LockRequester | undefined;
+  BroadcastChannel?: (new (name: string) => BroadcastChannel) | undefined;
   clock: Clock;
   random: Random;
 }
@@ -44,7 +54,16 @@ export function systemEnvironment(): Environment {
     fetch: (url, init) => globalThis.fetch(url, init),
     WebSocket: globalThis.WebSocket,
     EventSource: globalThis.EventSource,
+    indexedDB: globalThis.indexedDB,
+    locks: systemLocks(),
+    BroadcastChannel: globalThis.BroadcastChannel,
     clock: systemClock,
     random: Math.random,
   };
+}
+
+/** Browsers have none on pages that came without TLS, other hosts none at all. */
+function systemLocks(): LockRequester | undefined {
+  const locks: LockManager | undefined = globalThis.navigator?.locks;
+  return locks === undefined ? undefined : { request: (name, action) => locks.request(name, action) };
 }

@@ -4,16 +4,22 @@
  * A live event is applied only when nothing before it can be missing. So events are held back from the moment
  * a connection opens until a pull begun after that has ended, and during every later pull; then those the pull
  * did not bring are applied in order. An event never overtakes the page it belongs behind.
+ *
+ * Servers are bound to leave no gap on a connection, but a seq that does not follow on the last one may still be a
+ * change that got lost rather than one of a row that is not for us. So such an event waits for a pull begun after
+ * it came, which knows everything before it. At most one such pull is made in `GAP_PULL_INTERVAL_MS`.
  */
 
 import { type Backoff, BACKOFF_CAP_MS, RetryTimer } from "./backoff.ts";
-import type { Clock } from "./clock.ts";
+import type { Cancel, Clock } from "./clock.ts";
 import { HttpError } from "./http.ts";
 import { type ChangeEvent, parsePullResponse, ProtocolError, type PullResponse } from "./protocol.ts";
 import type { LocalStore } from "./store.ts";
 
 /** Events held back at most; beyond it they are let go and one more pull fetches them. */
 export const HELD_EVENTS_MAX = 10_000;
+
+export const GAP_PULL_INTERVAL_MS = 1_000;
 
 const RESYNC_DELAY_DOUBLINGS_MAX = 5;
 
@@ -33,6 +39,9 @@ export class ChangeFeed {
   readonly #store: LocalStore;
   readonly #hooks: FeedHooks;
   readonly #retry: RetryTimer;
+  readonly #clock: Clock;
+  #gapPullDueAt = 0;
+  #cancelGapPull: Cancel | null = null;
 
   #cursor = 0;
   /** Counts the times the replica was forgotten; a page asked for before is of no use after. */
@@ -51,6 +60,7 @@ export class ChangeFeed {
   constructor(store: LocalStore, hooks: FeedHooks, clock: Clock, backoff: Backoff) {
     this.#store = store;
     this.#hooks = hooks;
+    this.#clock = clock;
     this.#retry = new RetryTimer(clock, backoff, () => void this.pull());
   }
 
@@ -82,9 +92,11 @@ export class ChangeFeed {
   }
 
   receive(event: ChangeEvent): void {
-    if (this.#caughtUp && this.#pulling === null) this.#apply([event]);
+    if (event.seq <= this.#cursor && this.#caughtUp) return;
+    if (this.#follows(event)) this.#apply([event]);
     else if (this.#held.length < HELD_EVENTS_MAX) this.#held.push(event);
     else this.#heldOverflowed = true;
+    if (this.#held.length > 0 && this.#caughtUp && this.#pulling === null) this.#closeGap();
   }
 
   /** Start again from nothing; does not pull. */
@@ -100,6 +112,25 @@ export class ChangeFeed {
   stop(): void {
     this.linkLost();
     this.#retry.cancel();
+    this.#cancelGapPull?.();
+    this.#cancelGapPull = null;
+  }
+
+  /** Whether nothing can be missing before the event. */
+  #follows(event: ChangeEvent): boolean {
+    return this.#caughtUp && this.#pulling === null && this.#held.length === 0 && event.seq === this.#cursor + 1;
+  }
+
+  #closeGap(): void {
+    if (this.#cancelGapPull !== null) return;
+    const delayMs = Math.max(0, this.#gapPullDueAt - this.#clock.now());
+    const pull = (): void => {
+      this.#cancelGapPull = null;
+      this.#gapPullDueAt = this.#clock.now() + GAP_PULL_INTERVAL_MS;
+      void this.pull();
+    };
+    if (delayMs === 0) pull();
+    else this.#cancelGapPull = this.#clock.after(delayMs, pull);
   }
 
   /** A pull that began after this call. */
@@ -112,20 +143,23 @@ export class ChangeFeed {
   async #pull(): Promise<void> {
     this.#retry.cancel();
     const linkEpoch = this.#linkEpoch;
+    let covered = 0;
     try {
       await this.#hooks.beforePull();
       const accepted = this.#store.acknowledged();
+      covered = this.#held.at(-1)?.seq ?? 0;
       await this.#pullPages();
       this.#retry.succeeded();
       this.#store.discard(accepted);
       this.#caughtUp = this.#linkOpen && linkEpoch === this.#linkEpoch;
     } catch (error) {
+      covered = 0;
       this.#failed(error);
     } finally {
       // Cleared here and not in a `then`, so that whoever runs next sees that the pull has ended.
       this.#pulling = null;
     }
-    this.#release();
+    this.#release(covered);
   }
 
   async #pullPages(): Promise<void> {
@@ -197,13 +231,26 @@ export class ChangeFeed {
     if (this.#linkOpen) this.#retry.failed(waitAtLeastMs);
   }
 
-  #release(): void {
+  /** Apply what was held, up to the first gap behind what a whole pull has `covered`. */
+  #release(covered: number): void {
     if (!this.#caughtUp) return;
     const overflowed = this.#heldOverflowed;
-    const held = this.#held;
+    const held = this.#held.filter(({ seq }) => seq > this.#cursor);
     this.#letGo();
-    if (overflowed) void this.pull();
-    else this.#apply(held);
+    if (overflowed) {
+      void this.pull();
+      return;
+    }
+    let end = this.#cursor;
+    const ready = held.findIndex(({ seq }) => {
+      const follows = seq <= covered || seq === end + 1;
+      if (follows) end = seq;
+      return !follows;
+    });
+    this.#apply(ready < 0 ? held : held.slice(0, ready));
+    if (ready < 0) return;
+    this.#held = held.slice(ready);
+    this.#closeGap();
   }
 
   #letGo(): void {

@@ -4,6 +4,12 @@ import type { Clock, Random } from "./clock.ts";
 import type { Storage } from "./storage.ts";
 
 const CLIENT_ID_KEY = "pylon:client_id";
+const TEMPORARY_PREFIX = "_pending_";
+
+/** Whether a client minted the id: then no other row, and no word of a text, is the same. */
+export function isTemporaryId(id: string): boolean {
+  return id.startsWith(TEMPORARY_PREFIX);
+}
 
 export class Ids {
   readonly #clock: Clock;
@@ -17,7 +23,7 @@ export class Ids {
 
   /** The id a new row has until, and on servers that accept it also after, the server stores it. */
   row(): string {
-    return `_pending_${this.#clock.now()}_${this.#unique()}`;
+    return `${TEMPORARY_PREFIX}${this.#clock.now()}_${this.#unique()}`;
   }
 
   operation(): string {

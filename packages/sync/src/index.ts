@@ -1,16 +1,21 @@
 /** `@pylonsync/sync`: the public surface of the sync client. */
 
-import { SyncEngine, type SyncEngineConfig } from "./engine.ts";
+import type { SyncEngineConfig } from "./config.ts";
+import { SyncEngine } from "./engine.ts";
 
 export type { Clock, Random } from "./clock.ts";
-export type { HydrationData, SyncEngineConfig, TransportType } from "./engine.ts";
+export type { HydrationData, SyncEngineConfig, TransportType } from "./config.ts";
 export { SyncEngine } from "./engine.ts";
-export type { Environment } from "./environment.ts";
+export type { Environment, LockRequester } from "./environment.ts";
 export { HttpError } from "./http.ts";
-export type { MutationQueuePersistence, PendingMutation } from "./mutations.ts";
+export type { Alias } from "./aliases.ts";
+export type { ReplicaOwner } from "./identity.ts";
+export { IndexedDBPersistence, persistChange } from "./indexeddb.ts";
+export type { PendingMutation, QueueDelta } from "./mutations.ts";
 export { MutationQueue } from "./mutations.ts";
 export type { InfiniteQuery, Order, Page, PageOptions } from "./pages.ts";
-export type { ReplicaPersistence } from "./persistence.ts";
+export type { ChangeBatch, ReplicaPersistence, SharedReplicaPersistence } from "./persistence.ts";
+export { ReplicaTakenError } from "./persistence.ts";
 export type {
   ChangeEvent,
   ChangeKind,
@@ -21,6 +26,7 @@ export type {
   Row,
   SyncCursor,
 } from "./protocol.ts";
+export type { MutationQueuePersistence, SharedQueuePersistence } from "./queue-writer.ts";
 export { getServerData } from "./ssr.ts";
 export type { Storage } from "./storage.ts";
 export { createWriteThroughStorage, defaultStorage } from "./storage.ts";

@@ -54,10 +54,7 @@ export class Overlay {
   readonly #changes = new Map<string, Map<string, OptimisticChange[]>>();
 
   add(opId: string, change: ClientChange): void {
-    let rows = this.#changes.get(change.entity);
-    if (rows === undefined) this.#changes.set(change.entity, (rows = new Map()));
-    const list = rows.get(change.row_id) ?? [];
-    rows.set(change.row_id, [...list, { opId, change, acknowledgedAt: null }]);
+    this.#append({ opId, change, acknowledgedAt: null });
   }
 
   /** Row ids of an entity that have optimistic changes, in the order of their first one. */
@@ -104,8 +101,30 @@ export class Overlay {
     this.discard(new Set(gone.map((entry) => entry.opId)));
   }
 
+  /** Put what `rewrite` makes of each change in its place; rows may change their ids by it. */
+  rewrite(rewrite: (change: ClientChange) => ClientChange): Set<string> {
+    const touched = new Set<string>();
+    const entries = [...this.#entries()];
+    this.#changes.clear();
+    for (const entry of entries) {
+      const change = rewrite(entry.change);
+      if (change !== entry.change) touched.add(change.entity);
+      this.#append({ ...entry, change });
+    }
+    return touched;
+  }
+
   clear(): void {
     this.#changes.clear();
+  }
+
+  #append(entry: OptimisticChange): void {
+    const { entity, row_id: rowId } = entry.change;
+    let rows = this.#changes.get(entity);
+    if (rows === undefined) this.#changes.set(entity, (rows = new Map()));
+    const list = rows.get(rowId);
+    if (list === undefined) rows.set(rowId, [entry]);
+    else list.push(entry);
   }
 
   *#entries(): Generator<OptimisticChange> {

@@ -43,6 +43,8 @@ export interface ClientChange {
 export interface PushResult {
   op_id: string;
   applied: boolean;
+  /** Where the row is: an inserted one may be stored under another id than it was sent with. */
+  row_id?: string | undefined;
   error?: string | undefined;
 }
 
@@ -141,9 +143,11 @@ export function parsePullResponse(value: unknown): PullResponse {
 const APPLIED_STATUSES: ReadonlySet<unknown> = new Set(["applied", "deduped"]);
 
 function parsePushResult(value: unknown): PushResult | null {
-  if (!isRow(value) || typeof value["op_id"] !== "string") return null;
-  if (APPLIED_STATUSES.has(value["status"])) return { op_id: value["op_id"], applied: true };
-  return { op_id: value["op_id"], applied: false, error: errorText(value["error"]) };
+  if (!isRow(value)) return null;
+  const { op_id, row_id } = value;
+  if (typeof op_id !== "string") return null;
+  if (!APPLIED_STATUSES.has(value["status"])) return { op_id, applied: false, error: errorText(value["error"]) };
+  return { op_id, applied: true, row_id: typeof row_id === "string" ? row_id : undefined };
 }
 
 function errorText(value: unknown): string {

@@ -5,20 +5,27 @@
  * or one that says nothing about its changes, leaves all of them pending under the same operation ids.
  */
 
+import { type Alias, refersTo } from "./aliases.ts";
 import { type Backoff, RetryTimer } from "./backoff.ts";
 import type { Clock } from "./clock.ts";
 import { HttpError } from "./http.ts";
-import { type MutationQueue, type PushOutcome, pushOutcomes } from "./mutations.ts";
+import { type MutationQueue, type PendingMutation, type PushOutcome, pushOutcomes } from "./mutations.ts";
 import { parsePushResponse } from "./protocol.ts";
 import type { LocalStore } from "./store.ts";
+import { noLock, type PushLock } from "./tabs.ts";
 
 export const PUSH_CHANGES_MAX = 500;
+
+/** How much text one request holds, unless a single change is longer; servers take 10 MiB. */
+export const PUSH_CHARS_MAX = 2_000_000;
 
 export interface PushHooks {
   /** Post `body` to `path`; rejects with `HttpError` for an error status. */
   post(path: string, body: unknown): Promise<unknown>;
   /** Called before each request; rejects when it is not known as whom. */
   beforePush(): Promise<void>;
+  /** Called before the queue is looked at: wait until it is saved, and see what others did to it. */
+  refreshQueue(): Promise<void>;
   /** Called when the server accepted changes and had reached `seq`. */
   accepted(seq: number): void;
 }
@@ -29,7 +36,12 @@ export class Pusher {
   readonly #hooks: PushHooks;
   readonly #clientId: string;
   readonly #retry: RetryTimer;
+  readonly #lock: PushLock;
   #pushing: Promise<void> | null = null;
+  /** Whether somebody asked for a push while one was running; it may have looked at the queue before. */
+  #askedAgain = false;
+  /** Whether this server was seen to keep the ids that clients give to rows. */
+  #keepsIds = false;
 
   constructor(
     queue: MutationQueue,
@@ -38,17 +50,21 @@ export class Pusher {
     clientId: string,
     clock: Clock,
     backoff: Backoff,
+    lock: PushLock = noLock,
   ) {
     this.#queue = queue;
     this.#store = store;
     this.#hooks = hooks;
     this.#clientId = clientId;
+    this.#lock = lock;
     this.#retry = new RetryTimer(clock, backoff, () => void this.push());
   }
 
   /** Send what is pending. Callers share one run; it never rejects. */
   push(): Promise<void> {
-    return (this.#pushing ??= this.#push());
+    if (this.#pushing === null) return (this.#pushing = this.#push());
+    this.#askedAgain = true;
+    return this.#pushing;
   }
 
   /** Retry nothing any more; a later `push` goes on. */
@@ -59,7 +75,12 @@ export class Pusher {
   async #push(): Promise<void> {
     this.#retry.cancel();
     try {
-      while (await this.#pushOnce());
+      do {
+        this.#askedAgain = false;
+        await this.#lock.run(async () => {
+          while (await this.#pushOnce());
+        });
+      } while (this.#askedAgain);
       this.#retry.succeeded();
     } catch (error) {
       if (worthRetrying(error)) this.#retry.failed(error instanceof HttpError ? error.retryAfterMs : 0);
@@ -72,34 +93,58 @@ export class Pusher {
   /** Send one batch. Returns whether it settled anything, so that another look is worth it. */
   async #pushOnce(): Promise<boolean> {
     await this.#hooks.beforePush();
-    const sent = this.#queue.pending().slice(0, PUSH_CHANGES_MAX);
+    await this.#hooks.refreshQueue();
+    const sent = this.#nextBatch();
     if (sent.length === 0) return false;
     const changes = sent.map((mutation) => mutation.change);
-    const body = { changes, client_id: this.#clientId };
+    const body = { changes, client_id: this.#clientOf(sent[0]) };
     const response = parsePushResponse(await this.#hooks.post("/api/sync/push", body));
     const outcomes = pushOutcomes(sent, response);
-    for (const outcome of outcomes) this.#settle(outcome, response.cursor.last_seq);
-    this.#queue.clear();
+    this.#settle(outcomes, response.cursor.last_seq);
     if (outcomes.some(({ kind }) => kind === "applied")) this.#hooks.accepted(response.cursor.last_seq);
     return outcomes.some(({ kind }) => kind !== "pending");
   }
 
-  #settle(outcome: PushOutcome, seq: number): void {
-    const { id, change } = outcome.mutation;
-    switch (outcome.kind) {
-      case "applied":
-        this.#queue.markApplied(id);
-        this.#store.acknowledge(id, change, seq);
-        break;
-      case "failed":
-        this.#queue.markFailed(id, outcome.error);
-        this.#store.discard([id]);
-        break;
-      case "pending":
-        break;
-      default:
-        outcome satisfies never;
+  /**
+   * What to send next: one client's changes, and none that names a row whose id the server may still change: the
+   * server would not know it. Once it was seen to keep such ids, there is no waiting for its answer.
+   */
+  #nextBatch(): PendingMutation[] {
+    const batch: PendingMutation[] = [];
+    const unconfirmed = new Set<string>();
+    let chars = 0;
+    for (const mutation of this.#queue.pending()) {
+      const { change } = mutation;
+      chars += JSON.stringify(change).length;
+      const full = batch.length === PUSH_CHANGES_MAX || chars > PUSH_CHARS_MAX;
+      const foreign = this.#clientOf(batch[0]) !== this.#clientOf(mutation);
+      if (batch.length > 0 && (full || foreign || refersTo(change, unconfirmed))) break;
+      batch.push(mutation);
+      if (change.kind === "insert" && !this.#keepsIds) unconfirmed.add(change.row_id);
     }
+    return batch;
+  }
+
+  #clientOf(mutation: PendingMutation | undefined): string {
+    return mutation?.client_id ?? this.#clientId;
+  }
+
+  #settle(outcomes: readonly PushOutcome[], seq: number): void {
+    const applied = outcomes.filter((outcome) => outcome.kind === "applied");
+    const failed = outcomes.filter((outcome) => outcome.kind === "failed");
+    const inserted = applied.filter(({ mutation }) => mutation.change.kind === "insert");
+    const aliases = inserted.flatMap(({ mutation: { change }, rowId }): Alias[] =>
+      rowId === change.row_id ? [] : [{ entity: change.entity, temporary: change.row_id, row_id: rowId }],
+    );
+    if (inserted.length > 0) this.#keepsIds = aliases.length === 0;
+    this.#queue.settle({
+      applied: applied.map(({ mutation }) => mutation.id),
+      failed: new Map(failed.map(({ mutation, error }) => [mutation.id, error])),
+      aliases,
+    });
+    this.#store.renamed(aliases);
+    for (const { mutation } of applied) this.#store.acknowledge(mutation.id, mutation.change, seq);
+    this.#store.discard(failed.map(({ mutation }) => mutation.id));
   }
 }
 

@@ -5,6 +5,7 @@
  * belongs to one identity in one tenant, so a change of either asks the owner to start again.
  */
 
+import { sameOwner } from "./identity.ts";
 import { parseSession, type ResolvedSession } from "./protocol.ts";
 
 const NOBODY: ResolvedSession = { userId: null, tenantId: null, isAdmin: false, roles: [] };
@@ -12,10 +13,10 @@ const NOBODY: ResolvedSession = { userId: null, tenantId: null, isAdmin: false, 
 export interface SessionHooks {
   token(): string | null;
   probe(): Promise<unknown>;
-  /** The token or the tenant is another: what was replicated may not be this identity's. */
+  /** The token or the identity is another: what was replicated may not be this one's. */
   viewChanged(): void;
-  /** One signed-in user gave way to another: what is still queued was not this one's doing. */
-  userReplaced(): void;
+  /** The server said whom the token stands for. */
+  identified(): void;
   changed(): void;
 }
 
@@ -26,7 +27,8 @@ export class Session {
   #token: string | null | undefined;
   /** Whether `#current` is the server's word on `#token`. */
   #known = false;
-  #everKnown = false;
+  /** Whether the replica is `#current`'s; not after a change of token, which has emptied it. */
+  #viewed = false;
 
   constructor(hooks: SessionHooks) {
     this.#hooks = hooks;
@@ -39,6 +41,18 @@ export class Session {
   /** Whether the server has said whom the present token stands for. */
   get known(): boolean {
     return this.#known;
+  }
+
+  /** Whether it was ever known, or assumed, whom the present token stands for. */
+  get seen(): boolean {
+    return this.#viewed;
+  }
+
+  /** Go by what was known of the present token when it was last used, until the server says otherwise. */
+  assume(session: ResolvedSession): void {
+    this.#token = this.#hooks.token();
+    this.#current = session;
+    this.#viewed = true;
   }
 
   /** Notice a changed token and, unless its identity is known, ask. Never rejects. */
@@ -66,17 +80,17 @@ export class Session {
     const first = this.#token === undefined;
     this.#token = token;
     this.#known = false;
+    this.#viewed = false;
     if (!first) this.#hooks.viewChanged();
   }
 
   #observe(next: ResolvedSession): void {
     const before = this.#current;
-    const comparable = this.#everKnown;
     this.#current = next;
     this.#known = true;
-    this.#everKnown = true;
-    if (comparable && before.userId !== null && before.userId !== next.userId) this.#hooks.userReplaced();
-    if (comparable && before.tenantId !== next.tenantId) this.#hooks.viewChanged();
+    if (this.#viewed && !sameOwner(before, next)) this.#hooks.viewChanged();
+    this.#viewed = true;
+    this.#hooks.identified();
     if (JSON.stringify(before) !== JSON.stringify(next)) this.#hooks.changed();
   }
 }

@@ -1,6 +1,6 @@
 /** Rows for a page rendered on a server, to hand to `SyncEngine.hydrate` in the browser. */
 
-import type { HydrationData } from "./engine.ts";
+import type { HydrationData } from "./config.ts";
 import { type Fetch, systemEnvironment } from "./environment.ts";
 import { HttpClient } from "./http.ts";
 import { parseRows, type Row } from "./protocol.ts";

@@ -8,6 +8,7 @@
  * arrive out of order, and the engine applies events in order.
  */
 
+import { type Alias, Aliases } from "./aliases.ts";
 import { systemIds } from "./environment.ts";
 import type { Ids } from "./ids.ts";
 import { Listeners } from "./listeners.ts";
@@ -27,22 +28,25 @@ export class LocalStore {
   readonly #rows = new Map<string, Map<string, Row>>();
   readonly #tombstones = new Map<string, number>();
   readonly #overlay = new Overlay();
+  readonly #aliases: Aliases;
   readonly #listeners = new Listeners();
   readonly #entityListeners = new Map<string, Listeners>();
 
-  constructor(ids: Ids = systemIds()) {
+  constructor(ids: Ids = systemIds(), aliases: Aliases = new Aliases()) {
     this.#ids = ids;
+    this.#aliases = aliases;
   }
 
   /** All rows of an entity, the server's in the order they first arrived, optimistic ones last. */
   list(entity: string): Row[] {
     const rows = this.#rows.get(entity) ?? new Map<string, Row>();
     const added = [...this.#overlay.rowIds(entity)].filter((id) => !rows.has(id));
-    return [...rows.keys(), ...added].map((id) => this.get(entity, id)).filter((row) => row !== null);
+    return [...rows.keys(), ...added].map((id) => this.#shown(entity, id)).filter((row) => row !== null);
   }
 
+  /** The row, also under the temporary id it was made with. */
   get(entity: string, id: string): Row | null {
-    return this.#overlay.view(entity, id, this.#serverRow(entity, id));
+    return this.#shown(entity, this.#aliases.resolve(entity, id));
   }
 
   /** Apply one event; tells no listener. */
@@ -83,14 +87,29 @@ export class LocalStore {
 
   /** Show a change at once; `opId` names it when it is accepted, refused or taken back. */
   applyOptimistic(opId: string, change: ClientChange): void {
-    this.#overlay.add(opId, change);
+    this.#overlay.add(opId, this.#aliases.rewrite(change));
     this.#tell([change.entity]);
+  }
+
+  /** The server stored rows under other ids than they were made with: what is shown of them goes over. */
+  renamed(aliases: readonly Alias[]): void {
+    if (aliases.length === 0) return;
+    this.#aliases.add(aliases);
+    this.#tell(this.#overlay.rewrite((change) => this.#aliases.rewrite(change)));
+  }
+
+  /** The rows as the server made them, without what is only optimistic. */
+  serverRows(): ChangeEvent[] {
+    return [...this.#rows].flatMap(([entity, rows]) =>
+      [...rows].map(([row_id, data]): ChangeEvent => ({ seq: 0, entity, row_id, kind: "insert", data, timestamp: "" })),
+    );
   }
 
   /** The server accepted the operation and had reached `seq` when it answered. */
   acknowledge(opId: string, change: ClientChange, seq: number): void {
     this.#overlay.acknowledge(opId, seq);
-    this.#overlay.settle(change.entity, change.row_id, this.#serverRow(change.entity, change.row_id));
+    const id = this.#aliases.resolve(change.entity, change.row_id);
+    this.#overlay.settle(change.entity, id, this.#serverRow(change.entity, id));
   }
 
   /** Operations that were accepted and are still shown optimistically. */
@@ -134,6 +153,10 @@ export class LocalStore {
     this.#rows.clear();
     this.#tombstones.clear();
     this.notify();
+  }
+
+  #shown(entity: string, id: string): Row | null {
+    return this.#overlay.view(entity, id, this.#serverRow(entity, id));
   }
 
   #serverRow(entity: string, id: string): Row | null {

@@ -4,7 +4,9 @@ import { describe, expect, mock, spyOn, test } from "bun:test";
 
 import type { PendingMutation } from "../src/mutations.ts";
 import type { ReplicaPersistence } from "../src/persistence.ts";
-import type { ChangeEvent, Row } from "../src/protocol.ts";
+import { fingerprint, type ReplicaOwner, sessionOwner } from "../src/identity.ts";
+import type { ChangeEvent, ClientChange, Row } from "../src/protocol.ts";
+import { replicaOwnerKey } from "../src/sole-persistence.ts";
 import { getServerData } from "../src/ssr.ts";
 import { settled, World } from "./world.ts";
 
@@ -162,11 +164,19 @@ describe("a replica on disk", () => {
     }
   }
 
+  const alice = { userId: "alice", tenantId: null, isAdmin: false, roles: [] };
+
+  function filledForAlice(world: World): void {
+    const owner: ReplicaOwner = { session: alice, token: fingerprint("t0") };
+    world.storage.set(replicaOwnerKey("default"), JSON.stringify(owner));
+  }
+
   test("is loaded first, and written rows before cursor", async () => {
     const world = new World();
     const disk = new Disk();
     disk.rows = { Note: [{ id: "a", title: "A" }] };
     disk.cursor = 1;
+    filledForAlice(world);
     world.commit("insert", "a", { title: "A" });
     world.commit("insert", "b", { title: "B" });
 
@@ -180,20 +190,21 @@ describe("a replica on disk", () => {
     const world = new World();
     const disk = new Disk();
     disk.rows = { Note: [{ id: "gone", title: "G" }] };
+    filledForAlice(world);
     world.commit("insert", "a", { title: "A" });
 
     const engine = await world.live({ persistence: disk });
 
     expect(engine.store.list("Note")).toEqual([{ id: "a", title: "A" }]);
-    expect(disk.log.slice(0, 3)).toEqual(["clear", "row 1", "cursor 1"]);
+    expect(disk.log.slice(0, 3)).toEqual(["cursor 0", "clear", "row 1"]);
   });
 
   test("shows and sends what was queued before the reload", async () => {
     const world = new World();
     const disk = new Disk();
-    disk.queue = [
-      { id: "mut_1", change: { entity: "Note", row_id: "x", kind: "insert", data: { title: "queued" }, op_id: "mut_1" }, status: "pending" },
-    ];
+    const change: ClientChange = { entity: "Note", row_id: "x", kind: "insert", data: { title: "queued" } };
+    disk.queue = [{ id: "mut_1", change: { ...change, op_id: "mut_1" }, status: "pending", owner: sessionOwner(alice) }];
+    filledForAlice(world);
     const engine = world.engine({ persistence: disk });
 
     await engine.start();
@@ -215,7 +226,7 @@ describe("a replica on disk", () => {
     await engine.resetReplica();
     await settled();
 
-    expect(disk.log.slice(0, 2)).toEqual(["clear", "cursor 0"]);
+    expect(disk.log.slice(0, 2)).toEqual(["cursor 0", "clear"]);
   });
 
   test("that cannot be written keeps its old cursor, and the engine goes on in memory", async () => {

@@ -3,7 +3,8 @@
 import { describe, expect, test } from "bun:test";
 
 import type { ClientChange, Row } from "../src/protocol.ts";
-import { settled, World } from "./world.ts";
+import { PUSH_CHARS_MAX } from "../src/push.ts";
+import { Browser, calm, settled, World } from "./world.ts";
 
 const titles = (rows: Row[]): unknown[] => rows.map((row) => row["title"]);
 const opIds = (body: Row): unknown[] => (body["changes"] as ClientChange[]).map((change) => change.op_id);
@@ -72,6 +73,42 @@ test("callers share one push, and what is queued meanwhile follows", async () =>
   expect(bodies.flatMap(opIds)).toHaveLength(3);
   expect(new Set(bodies.flatMap(opIds)).size).toBe(3);
   expect(engine.mutations.pending()).toEqual([]);
+});
+
+test("what is queued while the last look's turn is given back is sent as well", async () => {
+  const world = new World();
+  const browser = new Browser();
+  const late: (() => void)[] = [];
+  Object.defineProperty(browser, "locks", {
+    value: {
+      request: async (_: string, action: () => Promise<void>) => {
+        await action();
+        late.shift()?.();
+        await settled();
+      },
+    },
+  });
+  world.browser = browser;
+  const engine = await world.live();
+  late.push(() => void engine.update("Note", "n2", { n: 2 }));
+
+  await engine.update("Note", "n1", { n: 1 });
+  await calm();
+
+  expect(world.changes.map(({ row_id }) => row_id)).toEqual(["n1", "n2"]);
+  engine.stop();
+});
+
+test("one request holds no more text than servers take", async () => {
+  const world = new World();
+  const bodies = watchPushes(world);
+  const engine = await world.live();
+  const text = "x".repeat(PUSH_CHARS_MAX / 2);
+  for (const id of ["a", "b", "c"]) engine.mutations.add({ entity: "Note", row_id: id, kind: "update", data: { text } });
+
+  await engine.push();
+
+  expect(bodies.map((body) => opIds(body).length)).toEqual([1, 1, 1]);
 });
 
 test("two changes queued in one breath go in one request", async () => {

@@ -2,8 +2,9 @@
 
 import { describe, expect, mock, test } from "bun:test";
 
-import { FAILED_MAX, MutationQueue, type PendingMutation, pushOutcomes } from "../src/mutations.ts";
+import { FAILED_MAX, MutationQueue, type PendingMutation, pushOutcomes, type QueueDelta } from "../src/mutations.ts";
 import type { ClientChange } from "../src/protocol.ts";
+import { settled } from "./world.ts";
 
 const change: ClientChange = { entity: "Note", row_id: "n1", kind: "update", data: { a: 1 } };
 
@@ -81,6 +82,65 @@ describe("the queue", () => {
 
     expect(queue.pending().map(({ id }) => id)).toEqual([fresh, "mut_old"]);
     expect(persistence.disk.mutations.map(({ id }) => id)).toEqual([fresh, "mut_old"]);
+  });
+});
+
+describe("a queue that tabs share", () => {
+  function shared() {
+    const disk: PendingMutation[] = [];
+    const gates: (() => void)[] = [];
+    return {
+      disk,
+      /** Let the read that waits go on. */
+      release: () => gates.shift()?.(),
+      saveAll: async () => undefined,
+      loadAll: async () => {
+        const found = [...disk];
+        await new Promise<void>((resolve) => gates.push(resolve));
+        return found;
+      },
+      shared: {
+        loadAliases: async () => [],
+        saveDelta: async ({ put, remove }: QueueDelta) => {
+          const kept = disk.filter(({ id }) => !remove.includes(id) && !put.some((entry) => entry.id === id));
+          disk.splice(0, disk.length, ...kept, ...put);
+        },
+      },
+    };
+  }
+
+  test("does not take for gone what is queued while it looks", async () => {
+    const persistence = shared();
+    const queue = new MutationQueue(persistence);
+    const first = queue.add(change);
+    const refreshing = queue.refresh();
+    await settled();
+
+    const second = queue.add(change);
+    persistence.release();
+    const news = await refreshing;
+
+    expect(news.gone).toEqual([]);
+    expect(queue.pending().map(({ id }) => id)).toEqual([first, second]);
+    await queue.saved();
+    expect(persistence.disk.map(({ id }) => id)).toEqual([first, second]);
+  });
+
+  test("tells what others added, sent and had refused", async () => {
+    const persistence = shared();
+    const queue = new MutationQueue(persistence);
+    const [sent, refused] = [queue.add(change), queue.add(change)];
+    await queue.saved();
+    const theirs: PendingMutation = { id: "theirs", change, status: "pending" };
+    persistence.disk.splice(0, 2, { id: refused, change, status: "failed", error: "no" }, theirs);
+
+    const refreshing = queue.refresh();
+    await settled();
+    persistence.release();
+    const { added, gone, withdrawn } = await refreshing;
+
+    expect([added, gone, withdrawn].map((entries) => entries.map(({ id }) => id))).toEqual([["theirs"], [sent], [refused]]);
+    expect(queue.failed().map(({ error }) => error)).toEqual(["no"]);
   });
 });
 

@@ -76,8 +76,8 @@ test("a push answer's results say applied for deduplicated changes too", () => {
     errors: ["update Note/n1: no"],
     cursor: { last_seq: 7 },
     results: [
-      { op_id: "a", applied: true },
-      { op_id: "b", applied: true },
+      { op_id: "a", applied: true, row_id: "n0" },
+      { op_id: "b", applied: true, row_id: "n0" },
       { op_id: "c", applied: false, error: "no" },
     ],
   });

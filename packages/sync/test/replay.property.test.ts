@@ -9,25 +9,11 @@ import { expect, test } from "bun:test";
 
 import type { ChangeEvent, ChangeKind, Row } from "../src/protocol.ts";
 import { LocalStore } from "../src/store.ts";
+import { chanceFrom, pick } from "./chance.ts";
 import { settled, World } from "./world.ts";
 
 const HISTORIES = 150;
 const ROWS = ["a", "b", "c", "d"];
-
-/** A small generator of repeatable chance (mulberry32). */
-function chanceFrom(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
-
-function pick<T>(chance: () => number, choices: readonly T[]): T {
-  return choices[Math.floor(chance() * choices.length)] as T;
-}
 
 function contents(store: LocalStore): Row[] {
   return store.list("Note").sort((a, b) => String(a["id"]).localeCompare(String(b["id"])));

@@ -198,6 +198,16 @@ describe("optimistic changes", () => {
     expect(store.get("Note", "n1")).toEqual({ id: "n1", a: 2 });
   });
 
+  test("on a row by its former id are shown under the one it has now", () => {
+    const store = storeWith(event(1, "insert", { a: 1 }));
+    store.renamed([{ entity: "Note", temporary: "_pending_1_x", row_id: "n1" }]);
+
+    store.applyOptimistic("op1", { entity: "Note", row_id: "_pending_1_x", kind: "update", data: { a: 2 } });
+
+    expect(store.list("Note")).toEqual([{ id: "n1", a: 2 }]);
+    expect(store.get("Note", "_pending_1_x")).toEqual({ id: "n1", a: 2 });
+  });
+
   test("without a queue have a temporary id and stay over an older replay", () => {
     const store = storeWith(event(1, "insert", { a: 1 }));
 

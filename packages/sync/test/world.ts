@@ -4,15 +4,80 @@
  * Everything that happens is written to one log as "<ms> <what>", which tests compare with a list.
  */
 
+import { IDBFactory } from "fake-indexeddb";
+
 import type { Clock } from "../src/clock.ts";
-import { SyncEngine, type SyncEngineConfig } from "../src/engine.ts";
-import type { Environment, Socket } from "../src/environment.ts";
+import type { SyncEngineConfig } from "../src/config.ts";
+import { SyncEngine } from "../src/engine.ts";
+import type { Environment, LockRequester, Socket } from "../src/environment.ts";
 import type { ChangeEvent, ChangeKind, ClientChange, Row } from "../src/protocol.ts";
 import { memoryStorage } from "../src/storage.ts";
 
 /** Let everything that only waits for promises happen. */
 export function settled(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve));
+}
+
+/** Let everything that waits for promises or for the database happen; each of its requests takes a turn or two. */
+export async function calm(): Promise<void> {
+  for (let turn = 0; turn < 60; turn++) await settled();
+}
+
+/** What tabs of one browser share: the database, locks, and channels. */
+export class Browser {
+  readonly indexedDB = new IDBFactory();
+  readonly channels = new Set<FakeChannel>();
+  readonly #hasLocks: boolean;
+  readonly #locks = new Map<string, Promise<void>>();
+
+  constructor({ locks = true }: { locks?: boolean } = {}) {
+    this.#hasLocks = locks;
+  }
+
+  readonly locks: LockRequester = {
+    request: (name, action) => {
+      const turn = (this.#locks.get(name) ?? Promise.resolve()).then(action);
+      this.#locks.set(name, turn.catch(() => undefined));
+      return turn;
+    },
+  };
+
+  environment(): Partial<Environment> {
+    const { channels } = this;
+    const Channel = class extends FakeChannel {
+      constructor(name: string) {
+        super(name, channels);
+      }
+    };
+    return {
+      indexedDB: this.indexedDB,
+      locks: this.#hasLocks ? this.locks : undefined,
+      // Only what the client uses of a channel is here.
+      BroadcastChannel: Channel as unknown as Environment["BroadcastChannel"],
+    };
+  }
+}
+
+class FakeChannel {
+  onmessage: ((event: MessageEvent) => void) | null = null;
+
+  constructor(
+    readonly name: string,
+    readonly channels: Set<FakeChannel>,
+  ) {
+    channels.add(this);
+  }
+
+  postMessage(data: unknown): void {
+    for (const other of this.channels) {
+      if (other === this || other.name !== this.name) continue;
+      queueMicrotask(() => this.channels.has(other) && other.onmessage?.(new MessageEvent("message", { data })));
+    }
+  }
+
+  close(): void {
+    this.channels.delete(this);
+  }
 }
 
 export class FakeClock implements Clock {
@@ -34,16 +99,16 @@ export class FakeClock implements Clock {
   }
 
   /** Let `ms` pass, running what falls due in order, each followed by what it set in motion. */
-  async advance(ms: number): Promise<void> {
+  async advance(ms: number, rest: () => Promise<void> = settled): Promise<void> {
     const end = this.#now + ms;
-    await settled();
+    await rest();
     for (;;) {
       const due = this.#timers.filter(({ at }) => at <= end).sort((a, b) => a.at - b.at)[0];
       if (due === undefined) break;
       this.#timers = this.#timers.filter((timer) => timer !== due);
       this.#now = Math.max(this.#now, due.at);
       due.action();
-      await settled();
+      await rest();
     }
     this.#now = end;
   }
@@ -111,6 +176,10 @@ export class World {
   session: Row = { user_id: "alice", tenant_id: null, is_admin: false, roles: [] };
   pageSize = 100;
   chance = 1;
+  /** The engines' source of chance: always `chance`, unless ids of several engines must differ. */
+  random = (): number => this.chance;
+  /** Set it before an engine is made: what is saved outlives the engine then. */
+  browser: Browser | null = null;
 
   constructor() {
     this.routes.set("/api/auth/me", () => ({ body: this.session }));
@@ -177,7 +246,7 @@ export class World {
     const engine = this.engine(config);
     await engine.start();
     this.socket.open();
-    await settled();
+    await (this.browser === null ? settled() : calm());
     this.happened();
     return engine;
   }
@@ -186,9 +255,10 @@ export class World {
     const world = this;
     return {
       clock: this.clock,
-      random: () => this.chance,
+      random: () => this.random(),
       fetch: (url, init) => this.#fetch(new URL(url), init),
       EventSource: undefined,
+      ...this.browser?.environment(),
       WebSocket: class extends FakeSocket {
         constructor(url: string, protocols: string[] = []) {
           super(url, protocols, () => world.note("close"));

@@ -1,0 +1,89 @@
+/** Hooks and operations over the page's one engine. */
+
+import type { Row, SyncEngine } from "@pylonsync/sync";
+import { startedEngine, useEngine } from "./engine.ts";
+import { uploadFile, uploadFileMultipart, type UploadedFile, type UploadInput, type UploadOptions } from "./files.ts";
+import { callFn, streamFn } from "./functions.ts";
+import { type AggregateResult, type AggregateSpec, useAggregate } from "./useAggregate.ts";
+import { type EntityMutation, useEntityMutation } from "./useEntityMutation.ts";
+import { type InfiniteQueryOptions, type InfiniteQueryResult, useInfiniteQuery } from "./useInfiniteQuery.ts";
+import { type MutationResult, useMutation } from "./useMutation.ts";
+import { type QueryOptions, type QueryResult, useQuery } from "./useQuery.ts";
+import { type QueryOneResult, useQueryOne } from "./useQueryOne.ts";
+import { type SearchResult, type SearchSpec, useSearch } from "./useSearch.ts";
+
+export const db = {
+  /** The page's engine, started. */
+  get sync(): SyncEngine {
+    return startedEngine();
+  },
+
+  useQuery<T = Row>(entity: string, options?: QueryOptions): QueryResult<T> {
+    return useQuery<T>(useEngine(), entity, options);
+  },
+
+  useQueryOne<T = Row>(entity: string, id: string): QueryOneResult<T> {
+    return useQueryOne<T>(useEngine(), entity, id);
+  },
+
+  useMutation<A = Record<string, unknown>, R = unknown>(fnName: string): MutationResult<A, R> {
+    return useMutation<A, R>(fnName);
+  },
+
+  useInfiniteQuery<T = Row>(entity: string, options?: InfiniteQueryOptions): InfiniteQueryResult<T> {
+    return useInfiniteQuery<T>(useEngine(), entity, options);
+  },
+
+  useAggregate<R = Row>(entity: string, spec: AggregateSpec): AggregateResult<R> {
+    return useAggregate<R>(useEngine(), entity, spec);
+  },
+
+  useSearch<T = Row>(entity: string, spec: SearchSpec): SearchResult<T> {
+    return useSearch<T>(useEngine(), entity, spec);
+  },
+
+  useEntity(entity: string): EntityMutation {
+    return useEntityMutation(useEngine(), entity);
+  },
+
+  /** Shown at once, queued, sent. Resolves to the row's id. */
+  insert(entity: string, data: Row): Promise<string> {
+    return startedEngine().insert(entity, data);
+  },
+
+  update(entity: string, id: string, patch: Row): Promise<void> {
+    return startedEngine().update(entity, id, patch);
+  },
+
+  delete(entity: string, id: string): Promise<void> {
+    return startedEngine().delete(entity, id);
+  },
+
+  /** Dropped while not connected. */
+  setPresence(data: Row): void {
+    startedEngine().setPresence(data);
+  },
+
+  /** Dropped while not connected. */
+  publishTopic(topic: string, data: unknown): void {
+    startedEngine().publishTopic(topic, data);
+  },
+
+  fn<T = unknown>(name: string, args?: unknown): Promise<T> {
+    return callFn<T>(name, args);
+  },
+
+  streamFn(name: string, args?: unknown): AsyncGenerator<string, unknown> {
+    return streamFn(name, args);
+  },
+
+  uploadFile(input: UploadInput, options?: Pick<UploadOptions, "filename" | "contentType">): Promise<UploadedFile> {
+    return uploadFile(input, options);
+  },
+
+  uploadFileMultipart(file: File | Blob, fields?: Record<string, string>): Promise<UploadedFile> {
+    return uploadFileMultipart(file, fields);
+  },
+};
+
+export type Db = typeof db;

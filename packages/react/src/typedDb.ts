@@ -1,0 +1,50 @@
+/** `db` with the names and types of one app. Types only: nothing is checked at run time. */
+
+import { type Db, db } from "./db.ts";
+import type { InfiniteQueryResult } from "./useInfiniteQuery.ts";
+import type { MutationResult } from "./useMutation.ts";
+import type { QueryOptions, QueryResult } from "./useQuery.ts";
+import type { QueryOneResult } from "./useQueryOne.ts";
+
+/** What an app is made of; the generated `AppSchema` is one. */
+export interface AgentDBSchema {
+  entities: Record<string, unknown>;
+  functions: Record<string, { input: unknown; output: unknown }>;
+  queries: Record<string, { input: unknown; output: unknown }>;
+}
+
+type EntityName<S extends AgentDBSchema> = keyof S["entities"] & string;
+type FunctionName<S extends AgentDBSchema> = keyof S["functions"] & string;
+type Entity<S extends AgentDBSchema, E extends EntityName<S>> = S["entities"][E];
+type Input<S extends AgentDBSchema, F extends FunctionName<S>> = S["functions"][F]["input"];
+type Output<S extends AgentDBSchema, F extends FunctionName<S>> = S["functions"][F]["output"];
+
+export interface TypedDb<S extends AgentDBSchema> {
+  useQuery<E extends EntityName<S>>(entity: E, options?: QueryOptions): QueryResult<Entity<S, E>>;
+  useQueryOne<E extends EntityName<S>>(entity: E, id: string): QueryOneResult<Entity<S, E>>;
+  useMutation<F extends FunctionName<S>>(fnName: F): MutationResult<Input<S, F>, Output<S, F>>;
+  useInfiniteQuery<E extends EntityName<S>>(
+    entity: E,
+    options?: { pageSize?: number | undefined },
+  ): InfiniteQueryResult<Entity<S, E>>;
+  fn<F extends FunctionName<S>>(name: F, args: Input<S, F>): Promise<Output<S, F>>;
+  insert<E extends EntityName<S>>(entity: E, data: Partial<Entity<S, E>>): Promise<string>;
+  update<E extends EntityName<S>>(entity: E, id: string, patch: Partial<Entity<S, E>>): Promise<void>;
+  delete(entity: EntityName<S>, id: string): Promise<void>;
+  /** For what has no types here: aggregates, search, streams, uploads, presence. */
+  readonly untyped: Db;
+}
+
+export function createTypedDb<S extends AgentDBSchema>(): TypedDb<S> {
+  return {
+    useQuery: (entity, options) => db.useQuery(entity, options),
+    useQueryOne: (entity, id) => db.useQueryOne(entity, id),
+    useMutation: (fnName) => db.useMutation(fnName),
+    useInfiniteQuery: (entity, options) => db.useInfiniteQuery(entity, options),
+    fn: (name, args) => db.fn(name, args),
+    insert: (entity, data) => db.insert(entity, { ...data }),
+    update: (entity, id, patch) => db.update(entity, id, { ...patch }),
+    delete: (entity, id) => db.delete(entity, id),
+    untyped: db,
+  };
+}

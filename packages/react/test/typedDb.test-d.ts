@@ -1,0 +1,62 @@
+/** Compiled, never run: what `createTypedDb` lets an app say, and what not. */
+
+import { createTypedDb } from "../src/index.ts";
+
+type Equal<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false;
+function same<A, B>(_proof: Equal<A, B>): void {}
+
+interface Todo {
+  id: string;
+  title: string;
+  done: boolean;
+}
+
+interface AppSchema {
+  entities: { Todo: Todo };
+  functions: { add: { input: { title: string }; output: { id: string } } };
+  queries: Record<string, { input: unknown; output: unknown }>;
+}
+
+const db = createTypedDb<AppSchema & Record<never, never>>();
+
+export function Component(): void {
+  const list = db.useQuery("Todo", { where: { done: false }, limit: 3 });
+  same<typeof list.data, Todo[]>(true);
+  const one = db.useQueryOne("Todo", "1");
+  same<typeof one.data, Todo | null>(true);
+  const pages = db.useInfiniteQuery("Todo", { pageSize: 5 });
+  same<typeof pages.data, Todo[]>(true);
+  const add = db.useMutation("add");
+  same<typeof add.data, { id: string } | null>(true);
+  same<Parameters<typeof add.mutate>, [args: { title: string }]>(true);
+  same<ReturnType<typeof add.mutate>, Promise<{ id: string }>>(true);
+
+  // @ts-expect-error no such entity
+  db.useQuery("Tudo");
+  // @ts-expect-error no such entity
+  db.useQueryOne("Tudo", "1");
+  // @ts-expect-error no such function
+  db.useMutation("delete");
+  // @ts-expect-error the title is missing
+  void add.mutate({});
+}
+
+export async function operations(): Promise<void> {
+  same<string, Awaited<ReturnType<typeof db.insert>>>(true);
+  await db.insert("Todo", { title: "milk" });
+  await db.update("Todo", "1", { done: true });
+  await db.delete("Todo", "1");
+  const { id } = await db.fn("add", { title: "milk" });
+  same<typeof id, string>(true);
+
+  // @ts-expect-error no such field
+  await db.insert("Todo", { titel: "milk" });
+  // @ts-expect-error of another type
+  await db.update("Todo", "1", { done: "yes" });
+  // @ts-expect-error no such entity
+  await db.delete("Tudo", "1");
+  // @ts-expect-error no such function
+  await db.fn("sub", {});
+  // @ts-expect-error a number is no title
+  await db.fn("add", { title: 3 });
+}
