@@ -38,6 +38,9 @@ class FieldKind(enum.StrEnum):
     ID = "id"
 
 
+TEXT_KINDS = frozenset({FieldKind.STRING, FieldKind.RICHTEXT, FieldKind.ID})
+"""Kinds whose values are texts, and so may equal an id."""
+
 _SCALARS: Mapping[str, FieldKind] = {kind.value: kind for kind in FieldKind if kind is not FieldKind.ID}
 
 

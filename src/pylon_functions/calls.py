@@ -16,6 +16,7 @@ Any thread may call ``run``; the transaction of a mutation may run on another on
 
 import itertools
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from functools import partial
 from typing import Any, assert_never
 
@@ -46,6 +47,9 @@ from pylon_http import DataStore, Reader, RerunRefused, TxStore
 ATTEMPTS_MAX = 256
 """How often a mutation is begun while others keep getting ahead of it. Each round lets one of them through, so
 this many may want the same row at once; the deadline usually comes first."""
+
+PLACE_SECONDS = 10.0
+"""How long a call waits where many are in the middle of their reads and transactions."""
 
 Answerer = Callable[[Request], Any]
 """Does what a request asks and returns its ``result.data``, or raises what refuses it."""
@@ -106,7 +110,7 @@ class Calls:
         first = _until_database(talk, _query_has_database_only)
         if isinstance(first, Return):
             return first.value
-        with self._store.read() as reader:
+        with self._long_work(talk), self._store.read() as reader:
             return _serve(talk, first, partial(_answer_query, self._operations, reader))
 
     def _mutation(self, talk: Conversation) -> msgspec.Raw:
@@ -125,7 +129,11 @@ class Calls:
             with blocking():
                 return _serve(talk, first, partial(_answer_mutation, self._operations, tx))
 
-        return self._store.transact(work)
+        with self._long_work(talk):
+            return self._store.transact(work)
+
+    def _long_work(self, talk: Conversation) -> AbstractContextManager[None]:
+        return self._store.long_work(min(PLACE_SECONDS, talk.deadline - self._clock.monotonic()))
 
     def _action(self, talk: Conversation, auth: AuthContext) -> msgspec.Raw:
         caller = _without_admin(auth)

@@ -5,18 +5,8 @@ Never does I/O and never names a database or a server library.
 
 from pylon_http.aggregates import Aggregation
 from pylon_http.changes import ChangeEvent, ChangeKind
-from pylon_http.datastore import (
-    Condition,
-    DataError,
-    DataStore,
-    Filter,
-    LogPage,
-    Outcome,
-    Reader,
-    RerunRefused,
-    Row,
-    TxStore,
-)
+from pylon_http.datastore import DataStore, LogPage, Outcome, Reader, TxStore
+from pylon_http.errors import DataError, RerunRefused
 from pylon_http.files import FileDraft, FileReader, StoredFile
 from pylon_http.messages import (
     Answer,
@@ -31,6 +21,7 @@ from pylon_http.messages import (
     StreamedResponse,
     Upload,
 )
+from pylon_http.rows import Condition, Filter, Row
 from pylon_http.search import Search, SearchPage
 
 __all__ = [

@@ -5,8 +5,9 @@ from typing import Any
 
 import msgspec
 
-from pylon_http.datastore import Condition, DataError
+from pylon_http.documents import malformed
 from pylon_http.filters import parse_where
+from pylon_http.rows import Condition
 from pylon_http.where import EVERYTHING, Where
 
 
@@ -83,18 +84,18 @@ COLUMNS_MAX = 64
 def parse_aggregation(document: object) -> Aggregation:
     """Raises DataError INVALID_QUERY for a document that asks for nothing, or for something unknown."""
     if not isinstance(document, dict):
-        raise _malformed("An aggregation must be an object.")
+        raise malformed("An aggregation must be an object.")
     if unknown := sorted(document.keys() - _MEMBERS):
-        raise _malformed(f"{unknown[0]!r} is not part of an aggregation.")
+        raise malformed(f"{unknown[0]!r} is not part of an aggregation.")
     measures = _measures(document)
     if not measures:
-        raise _malformed("Ask for at least one of count, sum, avg, min, max and countDistinct.")
+        raise malformed("Ask for at least one of count, sum, avg, min, max and countDistinct.")
     groups = tuple(_group(key) for key in _array("groupBy", document.get("groupBy")))
     names = [key.name for key in groups] + [measure.name for measure in measures]
     if len(set(names)) < len(names):
-        raise _malformed("Two columns of the answer would have the same name.")
+        raise malformed("Two columns of the answer would have the same name.")
     if len(names) > COLUMNS_MAX:
-        raise _malformed(f"An aggregation has at most {COLUMNS_MAX} columns.")
+        raise malformed(f"An aggregation has at most {COLUMNS_MAX} columns.")
     where = document.get("where")
     return Aggregation(measures, groups, EVERYTHING if where is None else parse_where(where))
 
@@ -104,12 +105,12 @@ def _measures(document: dict[str, Any]) -> tuple[Measure, ...]:
     count = document.get("count")
     if count is not None:
         if not isinstance(count, str):
-            raise _malformed('count must be "*" or the name of a field.')
+            raise malformed('count must be "*" or the name of a field.')
         found.append(Measure(Function.COUNT, None if count == "*" else count))
     for member, function in _LISTS.items():
         for field in _array(member, document.get(member)):
             if not isinstance(field, str):
-                raise _malformed(f"{member} must be an array of field names.")
+                raise malformed(f"{member} must be an array of field names.")
             found.append(Measure(function, field))
     return tuple(found)
 
@@ -118,20 +119,16 @@ def _group(key: Any) -> GroupKey:
     if isinstance(key, str):
         return GroupKey(key)
     if not isinstance(key, dict) or not isinstance(key.get("field"), str):
-        raise _malformed("groupBy takes field names and objects with a field.")
+        raise malformed("groupBy takes field names and objects with a field.")
     try:
         return GroupKey(key["field"], Bucket(key.get("bucket", Bucket.DAY)))
     except ValueError:
-        raise _malformed(f"A bucket is one of {', '.join(Bucket)}.") from None
+        raise malformed(f"A bucket is one of {', '.join(Bucket)}.") from None
 
 
 def _array(member: str, value: Any) -> list[Any]:
     if value is None:
         return []
     if not isinstance(value, list):
-        raise _malformed(f"{member} must be an array.")
+        raise malformed(f"{member} must be an array.")
     return value
-
-
-def _malformed(message: str) -> DataError:
-    return DataError("INVALID_QUERY", message)

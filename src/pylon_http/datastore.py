@@ -8,41 +8,17 @@ suite in ``tests/conformance``.
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar, cast
+from typing import Any, Generic, Protocol, TypeVar, cast
 
 import msgspec
 
-from pylon_core.errors import PylonError
+from pylon_http.aggregates import Aggregation
 from pylon_http.changes import ChangeEvent
-from pylon_http.where import EVERYTHING, Scalar, Where
-
-if TYPE_CHECKING:  # they are built from the types below
-    from pylon_http.aggregates import Aggregation
-    from pylon_http.search import Search, SearchPage
-
-Row = dict[str, Any]
-"""An entity row: ``id`` and every declared field, values in their declared JSON types."""
+from pylon_http.rows import Condition, Filter, Row
+from pylon_http.search import Search, SearchPage
+from pylon_http.where import Scalar
 
 T = TypeVar("T")
-
-
-class DataError(PylonError):
-    """The store refused or could not do it; ``code`` is one of contract 12 §6."""
-
-
-def unknown_field(entity: str, field: str) -> DataError:
-    """The one refusal of a name that is no field, or a field the asker must not know of: a list of those that
-    there are would tell the two apart."""
-    return DataError(
-        "INVALID_COLUMN", f"{entity} has no field {field!r}.", hint="GET /api/manifest lists the fields."
-    )
-
-
-class RerunRefused(DataError):  # noqa: N818 - reads as what happened
-    """Raised by work that cannot be done twice when a store runs it again; its caller may start anew."""
-
-    def __init__(self) -> None:
-        super().__init__("CONFLICT", "Others changed the same rows at the same time. Try again.")
 
 
 class Outcome(Generic[T]):
@@ -59,34 +35,6 @@ class Outcome(Generic[T]):
         if self._error is not None:
             raise self._error
         return cast(T, self._value)
-
-
-class Condition(msgspec.Struct, frozen=True):
-    """A row condition as SQL: columns double-quoted, parameters as ``?``, portable between the engines.
-
-    True means the row is in; false and NULL both mean it is out.
-    """
-
-    sql: str
-    params: tuple[Any, ...] = ()
-
-
-class Filter(msgspec.Struct, frozen=True):
-    """Which rows, in which order: the caller's filter and, ANDed, the condition its read policy compiled to.
-
-    ``after`` is exclusive and means "by ``id`` ascending, from there on". ``limit`` ``None`` means every row;
-    ``limit_per`` is a field and how many rows there may be of each value of it. A ``where`` with a search orders
-    by relevance, best first, unless ``order`` says otherwise.
-    """
-
-    where: Where = EVERYTHING
-    condition: Condition | None = None
-    order: tuple[tuple[str, bool], ...] = ()
-    """Pairs of field and whether it descends (null is least); ``id`` ascending breaks ties."""
-    limit: int | None = None
-    limit_per: tuple[str, int] | None = None
-    offset: int = 0
-    after: str | None = None
 
 
 class LogPage(msgspec.Struct, frozen=True):
@@ -108,7 +56,8 @@ class Reader(Protocol):
         """The row, or ``None`` when there is none."""
 
     def query(self, entity: str, rows: Filter) -> list[Row]:
-        """The rows a filter selects. INVALID_COLUMN for an unknown field, INVALID_QUERY for a bad operator."""
+        """The rows a filter selects. INVALID_COLUMN for an unknown field, INVALID_QUERY for a value that the field
+        cannot be compared with."""
 
     def count(self, entity: str, rows: Filter) -> int:
         """How many rows a filter selects, its limit and offset aside."""
@@ -117,10 +66,10 @@ class Reader(Protocol):
         """The first row by id whose field equals the value and for which the condition holds, or ``None``. A text
         also stands for the number, boolean or datetime it spells; one that spells none finds nothing."""
 
-    def aggregate(self, entity: str, wanted: "Aggregation") -> list[Row]:
+    def aggregate(self, entity: str, wanted: Aggregation) -> list[Row]:
         """One row a group, by measure and key name; without groups exactly one. Errors as for ``query``."""
 
-    def search(self, entity: str, wanted: "Search") -> "SearchPage":
+    def search(self, entity: str, wanted: Search) -> SearchPage:
         """SEARCH_NOT_CONFIGURED for an entity without a search block; INVALID_QUERY for a filter on what is no
         facet of it, or a sort by what is not sortable."""
 
@@ -169,6 +118,12 @@ class DataStore(Protocol):
 
     def get(self, entity: str, row_id: str) -> Row | None:
         """``Reader.get`` on the newest committed state."""
+
+    def long_work(self, wait_s: float) -> AbstractContextManager[None]:
+        """Be one of those who keep a ``read`` or a ``transact`` open while they wait for something that is not the
+        database: a handler, somebody's download. Where they would be in the way of others, only so many may at a
+        time: waits for a place at most so long, then raises NOT_AVAILABLE.
+        """
 
     def transact(self, work: Callable[[TxStore], T]) -> T:
         """Run ``work`` in one transaction and return its result once that is durable.

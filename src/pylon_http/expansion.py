@@ -1,8 +1,8 @@
 """Reading a graph: one statement for each of its selections, however many rows (contract 12 §9).
 
 The answer is a tree, and a row that several rows lead to stands in it several times. What is bounded is the tree,
-not what is read for it, so that a few rows that include each other cannot grow without end. One thread uses an
-instance, for one graph.
+not what is read for it, so that a few rows that include each other, or a large one that many lead to, cannot grow
+without end. One thread uses an instance, for one graph.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -10,12 +10,17 @@ from typing import Any
 
 import msgspec
 
-from pylon_http.datastore import Filter, Reader, Row
+from pylon_http.datastore import Reader
 from pylon_http.graph import Include, Selection
+from pylon_http.rows import Filter, Row
 from pylon_http.where import AllOf, OneOf
 
 Projection = Callable[[str, Row], Mapping[str, Any]]
 """A row of an entity as it may be shown."""
+
+
+CHARS_MAX = 32 * 1024 * 1024
+"""Characters of text in the tree: about as much as a thousand rows may reasonably have."""
 
 
 class _Placed:
@@ -39,6 +44,7 @@ class GraphReading:
         self._reader = reader
         self._project = project
         self._left = rows_max
+        self._chars_left = CHARS_MAX
         self._entity_rows_max = rows_max if entity_rows_max is None else entity_rows_max
         self.truncated = False
 
@@ -61,9 +67,8 @@ class GraphReading:
         return answer
 
     def _top(self, selection: Selection) -> list[_Placed]:
-        rows = self._query(selection.entity, selection.rows, min(self._left, self._entity_rows_max))
-        self._left -= len(rows)
-        return [self._place(selection, row, 1) for row in rows]
+        found = self._query(selection.entity, selection.rows, min(self._left, self._entity_rows_max))
+        return [self._place(selection, row, 1) for row in self._fitting(selection, found, 1)]
 
     def _include(self, include: Include, parents: Sequence[_Placed]) -> list[_Placed]:
         """Place what a relation of the parents leads to; the rows placed, each once."""
@@ -73,7 +78,7 @@ class GraphReading:
         placed: dict[str, _Placed] = {}
         for parent in parents:
             shown: list[dict[str, Any]] = []
-            for row in self._fitting(found.get(parent.row[own], ()), parent.times):
+            for row in self._fitting(targets, found.get(parent.row[own], ()), parent.times):
                 child = placed.get(row["id"])
                 if child is None:
                     child = placed[row["id"]] = self._place(targets, row, 0)
@@ -96,10 +101,16 @@ class GraphReading:
             found.setdefault(row[field], []).append(row)
         return found
 
-    def _fitting(self, rows: Sequence[Row], times: int) -> Sequence[Row]:
+    def _fitting(self, selection: Selection, rows: Sequence[Row], times: int) -> Sequence[Row]:
         """As many of the rows as there is room for, each so many times in the tree."""
-        fitting = rows[: self._left // times]
-        self._left -= len(fitting) * times
+        fitting: list[Row] = []
+        for row in rows:
+            chars = times * _chars(self._project(selection.entity, row))
+            if self._left < times or self._chars_left < chars:
+                break
+            self._left -= times
+            self._chars_left -= chars
+            fitting.append(row)
         self.truncated |= len(fitting) < len(rows)
         return fitting
 
@@ -112,3 +123,7 @@ class GraphReading:
 
     def _place(self, selection: Selection, row: Row, times: int) -> _Placed:
         return _Placed(row, dict(self._project(selection.entity, row)), times)
+
+
+def _chars(shown: Mapping[str, Any]) -> int:
+    return sum(len(value) for value in shown.values() if isinstance(value, str))

@@ -8,7 +8,8 @@ is silently dropped shows rows that were not asked for (design §4, decision 18)
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from pylon_http.datastore import DataError, Filter
+from pylon_http.documents import malformed, search_text, whole_number
+from pylon_http.rows import Filter
 from pylon_http.where import (
     EVERYTHING,
     AllOf,
@@ -23,16 +24,12 @@ from pylon_http.where import (
     Where,
 )
 
-NUMBER_MAX = 2**63 - 1
-"""The largest limit or offset both databases hold."""
-
 TERMS_MAX = 500
 DEPTH_MAX = 16
 MEMBERS_MAX = 10_000
 """Members of one ``$in``."""
 LIKE_CHARS_MAX = 1_000
 """The time of a look grows with pattern times text."""
-SEARCH_CHARS_MAX = 1_000
 
 _OPTIONS = frozenset({"$order", "$limit", "$offset"})
 
@@ -53,8 +50,7 @@ def parse_filter(document: object) -> Filter:
 
 def parse_where(document: object) -> Where:
     """The constraints of a filter document that has no options. Raises DataError INVALID_QUERY."""
-    terms = _Budget()
-    return _all(_object(document), 0, terms)
+    return _all(_object(document), 0, _Budget())
 
 
 class _Budget:
@@ -66,12 +62,12 @@ class _Budget:
     def spend(self) -> None:
         self._left -= 1
         if self._left < 0:
-            raise _malformed(f"A filter takes at most {TERMS_MAX} conditions.")
+            raise malformed(f"A filter takes at most {TERMS_MAX} conditions.")
 
 
 def _all(document: Mapping[str, Any], depth: int, budget: _Budget) -> Where:
     if depth > DEPTH_MAX:
-        raise _malformed(f"A filter nests at most {DEPTH_MAX} levels deep.")
+        raise malformed(f"A filter nests at most {DEPTH_MAX} levels deep.")
     terms = [term for name, value in document.items() for term in _member(name, value, depth, budget)]
     if not terms:
         budget.spend()
@@ -82,18 +78,18 @@ def _all(document: Mapping[str, Any], depth: int, budget: _Budget) -> Where:
 def _member(name: str, value: Any, depth: int, budget: _Budget) -> list[Where]:
     if name in ("$and", "$or"):
         if not isinstance(value, list) or not value:
-            raise _malformed(f"{name} needs an array of filters.")
+            raise malformed(f"{name} needs an array of filters.")
         parts = tuple(_all(_object(part), depth + 1, budget) for part in value)
         return [AllOf(parts) if name == "$and" else AnyOf(parts)]
     budget.spend()
     if name == "$search":
-        return [Matches(_search_text(value))]
+        return [Matches(search_text("$search", value))]
     if name.startswith("$"):
-        raise _malformed(f"{name} is not a filter option.")
+        raise malformed(f"{name} is not a filter option.")
     if not isinstance(value, dict):
         return [_equality(name, value)]
     if not value:
-        raise _malformed(f"The constraint on {name} is empty.")
+        raise malformed(f"The constraint on {name} is empty.")
     return [_operator(name, operator, operand, budget) for operator, operand in value.items()]
 
 
@@ -101,7 +97,7 @@ def _operator(field: str, operator: str, operand: Any, budget: _Budget) -> Where
     budget.spend()
     term = _OPERATORS.get(operator)
     if term is None:
-        raise _malformed(f"{operator!r} is not an operator; {field} may use {', '.join(sorted(_OPERATORS))}.")
+        raise malformed(f"{operator!r} is not an operator; {field} may use {', '.join(sorted(_OPERATORS))}.")
     return term(field, operand)
 
 
@@ -120,7 +116,7 @@ def _inequality(field: str, value: Any) -> Where:
 def _comparison(comparison: Comparison) -> Callable[[str, Any], Where]:
     def compare(field: str, value: Any) -> Where:
         if value is None:
-            raise _malformed(f"{field} cannot be compared with null; $exists asks whether it has a value.")
+            raise malformed(f"{field} cannot be compared with null; $exists asks whether it has a value.")
         return Compare(field, comparison, _scalar(field, value))
 
     return compare
@@ -128,24 +124,24 @@ def _comparison(comparison: Comparison) -> Callable[[str, Any], Where]:
 
 def _contains(field: str, value: Any) -> Where:
     if not isinstance(value, str):
-        raise _malformed(f"$like on {field} needs a string.")
+        raise malformed(f"$like on {field} needs a string.")
     if len(value) > LIKE_CHARS_MAX:
-        raise _malformed(f"$like on {field} takes at most {LIKE_CHARS_MAX} characters.")
+        raise malformed(f"$like on {field} takes at most {LIKE_CHARS_MAX} characters.")
     return Contains(field, value)
 
 
 def _one_of(field: str, value: Any) -> Where:
     if not isinstance(value, list):
-        raise _malformed(f"$in on {field} needs an array.")
+        raise malformed(f"$in on {field} needs an array.")
     if len(value) > MEMBERS_MAX:
-        raise _malformed(f"$in on {field} takes at most {MEMBERS_MAX} members.")
+        raise malformed(f"$in on {field} takes at most {MEMBERS_MAX} members.")
     # a null member matches nothing: no value equals null
     return OneOf(field, tuple(_scalar(field, member) for member in value if member is not None))
 
 
 def _exists(field: str, value: Any) -> Where:
     if not isinstance(value, bool):
-        raise _malformed(f"$exists on {field} needs true or false.")
+        raise malformed(f"$exists on {field} needs true or false.")
     return Exists(field, wanted=value)
 
 
@@ -164,20 +160,12 @@ _OPERATORS: Mapping[str, Callable[[str, Any], Where]] = {
 def _scalar(field: str, value: Any) -> Scalar:
     if isinstance(value, str | int | float):
         return value
-    raise _malformed(f"{field} can be compared with a string, a number or a boolean only.")
-
-
-def _search_text(value: Any) -> str:
-    if not isinstance(value, str):
-        raise _malformed("$search needs a string.")
-    if len(value) > SEARCH_CHARS_MAX:
-        raise _malformed(f"A search takes at most {SEARCH_CHARS_MAX} characters.")
-    return value
+    raise malformed(f"{field} can be compared with a string, a number or a boolean only.")
 
 
 def _object(document: object) -> Mapping[str, Any]:
     if not isinstance(document, dict):
-        raise _malformed("A filter must be an object.")
+        raise malformed("A filter must be an object.")
     return document
 
 
@@ -186,20 +174,5 @@ def _order(order: Any) -> tuple[tuple[str, bool], ...]:
     if order is None:
         return ()
     if not isinstance(order, Mapping):
-        raise _malformed("$order must be an object of fields and directions.")
+        raise malformed("$order must be an object of fields and directions.")
     return tuple((field, direction in ("desc", "DESC")) for field, direction in order.items())
-
-
-def whole_number(option: str, value: Any) -> int | None:
-    """A number from 0 on that both databases hold; ``None`` for null. Raises INVALID_QUERY."""
-    if value is None:
-        return None
-    if isinstance(value, float) and value.is_integer():
-        value = int(value)
-    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= NUMBER_MAX:
-        raise _malformed(f"{option} must be a whole number from 0 on.")
-    return value
-
-
-def _malformed(message: str) -> DataError:
-    return DataError("INVALID_QUERY", message)

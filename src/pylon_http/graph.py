@@ -6,9 +6,11 @@ from typing import Any
 import msgspec
 
 from pylon_core.manifest import AppManifest, RelationDef
-from pylon_http.datastore import DataError, Filter
-from pylon_http.filters import parse_filter, whole_number
+from pylon_http.documents import malformed, whole_number
+from pylon_http.errors import DataError
+from pylon_http.filters import parse_filter
 from pylon_http.relations import find_relation, holds_ids
+from pylon_http.rows import Filter
 
 LEVELS_MAX = 5
 """How deep includes nest below the rows at the top."""
@@ -38,7 +40,7 @@ def parse_graph(document: object, manifest: AppManifest) -> tuple[Selection, ...
     Raises DataError INVALID_QUERY, ENTITY_NOT_FOUND, RELATION_NOT_FOUND.
     """
     if not isinstance(document, dict) or not document:
-        raise _malformed("A graph must be an object of entities, each with what is wanted of it.")
+        raise malformed("A graph must be an object of entities, each with what is wanted of it.")
     parser = _Parser(manifest)
     return tuple(parser.top(entity, wanted) for entity, wanted in document.items())
 
@@ -64,9 +66,9 @@ class _Parser:
         if included is None or included == {}:
             return ()
         if not isinstance(included, dict):
-            raise _malformed("include must be an object of relations.")
+            raise malformed("include must be an object of relations.")
         if level == LEVELS_MAX:
-            raise _malformed(f"Includes nest at most {LEVELS_MAX} levels deep.")
+            raise malformed(f"Includes nest at most {LEVELS_MAX} levels deep.")
         return tuple(self._include(entity, name, wanted, level + 1) for name, wanted in included.items())
 
     def _include(self, entity: str, name: str, wanted: Any, level: int) -> Include:
@@ -74,7 +76,7 @@ class _Parser:
         members = self._members(name, {} if wanted is True else wanted)
         rows, limit = _rows(members)
         if rows.offset:
-            raise _malformed(f"An include takes no $offset; {name} has one.")
+            raise malformed(f"An include takes no $offset; {name} has one.")
         limits = [bound for bound in (rows.limit, limit) if bound is not None]
         each = (relation.field if relation.many else "id", min(limits)) if limits else None
         rows = msgspec.structs.replace(rows, limit=None, limit_per=each)
@@ -84,11 +86,11 @@ class _Parser:
     def _members(self, name: str, wanted: Any) -> dict[str, Any]:
         self._left -= 1
         if self._left < 0:
-            raise _malformed(f"A graph has at most {SELECTIONS_MAX} entities and includes.")
+            raise malformed(f"A graph has at most {SELECTIONS_MAX} entities and includes.")
         if not isinstance(wanted, dict):
-            raise _malformed(f"What is wanted of {name} must be an object.")
+            raise malformed(f"What is wanted of {name} must be an object.")
         if unknown := sorted(wanted.keys() - _MEMBERS):
-            raise _malformed(f"{unknown[0]!r} is not part of a graph; {name} may have where, include and limit.")
+            raise malformed(f"{unknown[0]!r} is not part of a graph; {name} may have where, include and limit.")
         return wanted
 
 
@@ -98,7 +100,3 @@ _MEMBERS = frozenset({"where", "include", "limit"})
 def _rows(members: dict[str, Any]) -> tuple[Filter, int | None]:
     where = members.get("where")
     return parse_filter({} if where is None else where), whole_number("limit", members.get("limit"))
-
-
-def _malformed(message: str) -> DataError:
-    return DataError("INVALID_QUERY", message)

@@ -2,10 +2,8 @@
 
 from typing import NamedTuple
 
-from pylon_core.manifest import AppManifest, FieldKind, RelationDef
-from pylon_http.datastore import DataError
-
-_TEXT = frozenset({FieldKind.STRING, FieldKind.RICHTEXT, FieldKind.ID})
+from pylon_core.manifest import TEXT_KINDS, AppManifest, RelationDef
+from pylon_http.errors import DataError
 
 
 def find_relation(manifest: AppManifest, entity: str, name: str) -> RelationDef:
@@ -32,7 +30,7 @@ def holds_ids(manifest: AppManifest, entity: str, relation: RelationDef) -> bool
     """Whether the field is one of text; no other could equal an id."""
     declared = manifest.entity(holder(entity, relation))
     field = None if declared is None else declared.field(relation.field)
-    return field is not None and field.kind in _TEXT
+    return field is not None and field.kind in TEXT_KINDS
 
 
 class Reference(NamedTuple):

@@ -8,8 +8,8 @@ from typing import Any
 
 import msgspec
 
-from pylon_http.datastore import Condition, DataError, Row
-from pylon_http.filters import NUMBER_MAX, SEARCH_CHARS_MAX, whole_number
+from pylon_http.documents import NUMBER_MAX, malformed, search_text, whole_number
+from pylon_http.rows import Condition, Row
 from pylon_http.where import Scalar
 
 PAGE_SIZE_DEFAULT = 20
@@ -55,13 +55,14 @@ def parse_search(document: object) -> Search:
     A member that is null counts as absent, and so does one that is not known. An empty list of facets means all.
     """
     if not isinstance(document, dict):
-        raise _malformed("A search must be an object.")
+        raise malformed("A search must be an object.")
     page = whole_number("page", document.get("page")) or 0
     page_size = _page_size(document)
+    text = document.get("query")
     if page > NUMBER_MAX // page_size:
-        raise _malformed("page is too large.")
+        raise malformed("page is too large.")
     return Search(
-        text=_text(document.get("query")),
+        text="" if text is None else search_text("query", text),
         filters=_filters(document.get("filters")),
         facets=_facets(document.get("facets")),
         sort=_sort(document.get("sort")),
@@ -70,24 +71,14 @@ def parse_search(document: object) -> Search:
     )
 
 
-def _text(text: Any) -> str:
-    if text is None:
-        return ""
-    if not isinstance(text, str):
-        raise _malformed("query must be a string.")
-    if len(text) > SEARCH_CHARS_MAX:
-        raise _malformed(f"A search takes at most {SEARCH_CHARS_MAX} characters.")
-    return text
-
-
 def _filters(filters: Any) -> Mapping[str, Scalar | None]:
     if filters is None:
         return {}
     if not isinstance(filters, dict):
-        raise _malformed("filters must be an object of facets and values.")
+        raise malformed("filters must be an object of facets and values.")
     for facet, value in filters.items():
         if isinstance(value, list | dict):
-            raise _malformed(f"The filter on {facet} takes one value: a string, a number or a boolean.")
+            raise malformed(f"The filter on {facet} takes one value: a string, a number or a boolean.")
     return filters
 
 
@@ -95,7 +86,7 @@ def _facets(facets: Any) -> tuple[str, ...] | None:
     if facets is None:
         return None
     if not isinstance(facets, list) or not all(isinstance(facet, str) for facet in facets):
-        raise _malformed("facets must be an array of field names.")
+        raise malformed("facets must be an array of field names.")
     return tuple(facets) or None
 
 
@@ -106,7 +97,7 @@ def _sort(sort: Any) -> tuple[str, bool] | None:
         case [str(field), "asc" | "desc" as direction]:
             return field, _DIRECTIONS[direction]
         case _:
-            raise _malformed('sort must be a field and "asc" or "desc".')
+            raise malformed('sort must be a field and "asc" or "desc".')
 
 
 def _page_size(document: Mapping[str, Any]) -> int:
@@ -119,9 +110,5 @@ def _page_size(document: Mapping[str, Any]) -> int:
     if isinstance(size, float) and size.is_integer():
         size = int(size)
     if isinstance(size, bool) or not isinstance(size, int):
-        raise _malformed("page_size must be a whole number.")
+        raise malformed("page_size must be a whole number.")
     return min(max(size, 1), PAGE_SIZE_MAX)
-
-
-def _malformed(message: str) -> DataError:
-    return DataError("INVALID_QUERY", message)

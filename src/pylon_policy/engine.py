@@ -59,10 +59,6 @@ class PolicyEngine:
             return _anything
         return partial(self._reads.get(entity, _UNKNOWN).holds, auth)
 
-    def check_read(self, entity: str, auth: PolicyAuth, row: Values) -> None:
-        """Raises POLICY_DENIED. For a row that does not exist give an empty one."""
-        self._check(entity, Operation.READ, auth, row)
-
     def read_condition(self, entity: str, auth: PolicyAuth) -> Condition | None:
         """``may_read`` as SQL; ``None`` means no restriction."""
         return None if auth.is_admin else self._access[entity].condition(auth)

@@ -85,9 +85,3 @@ class PolicySyntaxError(PylonError):
         super().__init__("POLICY_SYNTAX_ERROR", f"line {line}, column {column}: {message}")
         self.line = line
         self.column = column
-
-    def excerpt(self, text: str) -> str:
-        """The offending line of ``text`` with a caret under the offending character."""
-        source = text.split("\n")[self.line - 1]
-        indent = "".join("\t" if char == "\t" else " " for char in source[: self.column - 1])
-        return f"{source}\n{indent}^"

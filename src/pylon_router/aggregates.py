@@ -6,30 +6,27 @@ import msgspec
 
 from pylon_auth import AuthContext
 from pylon_core import jsontext
-from pylon_core.manifest import FieldKind
 from pylon_http import Response
 from pylon_http.aggregates import Aggregation, parse_aggregation
-from pylon_http.datastore import unknown_field
+from pylon_http.errors import unknown_field
 from pylon_http.where import fields_of
-from pylon_policy import denial
 from pylon_router.context import Call, RouterContext
-from pylon_router.reads import refuse_secret_fields, truncation_headers
+from pylon_router.reads import refuse_blind, refuse_secret_fields, truncation_headers
 from pylon_router.table import Route
+from pylon_router.tenants import may_hold_tenant
 
 GROUPS_MAX = 10_000
 """The most groups of one answer."""
 
 _TENANT_FIELD = "orgId"
-_TEXT = frozenset({FieldKind.STRING, FieldKind.ID})
 
 
 def aggregate_rows(ctx: RouterContext, call: Call) -> Response:
     (entity,) = call.args
     auth = call.caller.auth
-    document = _of_the_callers_tenant(ctx, auth, entity, jsontext.decode(call.body))
-    if ctx.policies.never_reads(entity, auth):
-        raise denial()
-    wanted = parse_aggregation(document)
+    document = jsontext.decode(call.body)
+    refuse_blind(ctx, auth, entity)
+    wanted = parse_aggregation(_of_the_callers_tenant(ctx, auth, entity, document))
     _refuse_secrets(ctx, auth, entity, wanted)
     allowed = msgspec.structs.replace(
         wanted, condition=ctx.policies.read_condition(entity, auth), limit=GROUPS_MAX + 1
@@ -44,7 +41,7 @@ def _of_the_callers_tenant(ctx: RouterContext, auth: AuthContext, entity: str, d
     """What the caller asks of ``orgId`` gives way to the tenant it acts for (contract 04 §7). This only narrows:
     the read policy holds in any case."""
     field = ctx.entity(entity).field(_TENANT_FIELD)
-    if auth.tenant_id is None or field is None or field.kind not in _TEXT or not isinstance(document, dict):
+    if auth.tenant_id is None or not may_hold_tenant(field) or not isinstance(document, dict):
         return document
     where = document.get("where")
     if where is None:

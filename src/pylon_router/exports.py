@@ -11,7 +11,7 @@ from pylon_core import jsontext
 from pylon_core.clock import rfc3339_s
 from pylon_http import Filter, StreamedResponse
 from pylon_router.context import Call, RouterContext, require_admin
-from pylon_router.row_pages import array_pieces, row_texts
+from pylon_router.row_pages import PLACE_SECONDS, array_pieces, row_texts
 from pylon_router.table import Route
 
 
@@ -29,7 +29,7 @@ def export_entity(ctx: RouterContext, call: Call) -> StreamedResponse:
 
 def _document(ctx: RouterContext, entities: Sequence[str]) -> Generator[bytes, None, None]:
     counts: dict[str, int] = {}
-    with ctx.store.read() as reader:
+    with ctx.store.long_work(PLACE_SECONDS), ctx.store.read() as reader:
         exported_at = rfc3339_s(ctx.clock.now_ns())
         opening = b'{"entities":{'
         for entity in entities:

@@ -13,11 +13,11 @@ from typing import Any
 from pylon_core import jsontext
 from pylon_core.clock import rfc3339_s
 from pylon_core.errors import PylonError
-from pylon_core.manifest import EntityDef, FieldKind
+from pylon_core.manifest import TEXT_KINDS, EntityDef
 from pylon_http import Filter, Response, StreamedResponse, TxStore
 from pylon_http.where import AnyOf, equal
 from pylon_router.context import Call, PersonalData, RouterContext, require_admin
-from pylon_router.row_pages import array_pieces, row_texts
+from pylon_router.row_pages import PLACE_SECONDS, array_pieces, row_texts
 from pylon_router.table import Route
 from pylon_router.user_files import UserFiles
 
@@ -26,19 +26,16 @@ OWNER_FIELDS = frozenset(
 )
 """Names of fields that hold a user's id whatever their type says."""
 
-_TEXT = frozenset({FieldKind.ID, FieldKind.STRING, FieldKind.RICHTEXT})
 _DELETE_ROWS = 500
 
 
 def export_user(ctx: RouterContext, call: Call) -> StreamedResponse:
-    require_admin(call)
-    return StreamedResponse(partial(_document, ctx, call.args[0]))
+    return StreamedResponse(partial(_document, ctx, _user_id(call)))
 
 
 def purge_user(ctx: RouterContext, call: Call) -> Response:
     """Sessions first, so that nobody goes on writing as this user; then the rows, all or none."""
-    require_admin(call)
-    (user_id,) = call.args
+    user_id = _user_id(call)
     sessions_revoked = ctx.sessions.revoke_all(user_id)
     rows_deleted = ctx.store.transact(partial(_delete_rows, ctx=ctx, user_id=user_id))
     return Response.json(
@@ -59,9 +56,17 @@ def rows_of(user_entity: str, entity: EntityDef, user_id: str) -> Filter | None:
     fields = [
         field.name
         for field in entity.fields
-        if field.id_target == user_entity or (field.name in OWNER_FIELDS and field.kind in _TEXT)
+        if field.id_target == user_entity or (field.name in OWNER_FIELDS and field.kind in TEXT_KINDS)
     ]
     return Filter(where=AnyOf(tuple(equal(field, user_id) for field in fields))) if fields else None
+
+
+def _user_id(call: Call) -> str:
+    require_admin(call)
+    (user_id,) = call.args
+    if "\0" in user_id:  # no text of a database holds it
+        raise PylonError("INVALID_ID", "This cannot be the id of a user.")
+    return user_id
 
 
 def _tables(ctx: RouterContext, user_id: str) -> Iterator[tuple[str, Filter]]:
@@ -74,7 +79,7 @@ def _tables(ctx: RouterContext, user_id: str) -> Iterator[tuple[str, Filter]]:
 def _document(ctx: RouterContext, user_id: str) -> Generator[bytes, None, None]:
     head = {"user_id": user_id, "exported_at": rfc3339_s(ctx.clock.now_ns())}
     yield jsontext.encode(head)[:-1] + b',"entities":{'
-    with ctx.store.read() as reader:
+    with ctx.store.long_work(PLACE_SECONDS), ctx.store.read() as reader:
         separator = b""
         for entity, wanted in _tables(ctx, user_id):
             texts = row_texts(reader, entity, wanted, partial(ctx.project, entity))

@@ -8,14 +8,13 @@ import msgspec
 
 from pylon_auth import AuthContext
 from pylon_core import jsontext
-from pylon_http import Filter, Response
+from pylon_http import Response
 from pylon_http.expansion import GraphReading
 from pylon_http.graph import Include, Selection, parse_graph
 from pylon_http.relations import holder, unknown_relation
-from pylon_http.where import fields_of
 from pylon_router.context import Call, RouterContext
 from pylon_router.params import ROWS_MAX
-from pylon_router.reads import is_secret, readable, refuse_secret_fields, truncation_headers
+from pylon_router.reads import is_secret, narrowed, readable, truncation_headers
 from pylon_router.table import Route
 
 GRAPH_ROWS_MAX = 10_000
@@ -45,14 +44,9 @@ def _readable_include(ctx: RouterContext, auth: AuthContext, entity: str, includ
     relation, targets = include.relation, include.targets
     if is_secret(ctx, auth, holder(entity, relation), relation.field):
         raise unknown_relation(entity, relation.name)
-    rows = _readable_targets(ctx, auth, targets.entity, targets.rows)
+    rows = narrowed(ctx, auth, targets.entity, targets.rows)
     targets = Selection(targets.entity, rows, _readable_includes(ctx, auth, targets))
     return msgspec.structs.replace(include, targets=targets)
-
-
-def _readable_targets(ctx: RouterContext, auth: AuthContext, entity: str, rows: Filter) -> Filter:
-    refuse_secret_fields(ctx, auth, entity, [*fields_of(rows.where), *(field for field, _ in rows.order)])
-    return msgspec.structs.replace(rows, condition=ctx.policies.read_condition(entity, auth))
 
 
 ROUTES = (Route("POST", "/api/query", query_graph),)

@@ -4,18 +4,15 @@ Only rows that the caller may read are looked at, so a hidden one and one that i
 """
 
 from pylon_http import Response
-from pylon_policy import denial
 from pylon_router.context import Call, RouterContext
-from pylon_router.reads import absent_row, refuse_secret_fields
+from pylon_router.reads import absent_row, refuse_blind, refuse_secret_fields
 from pylon_router.table import Route
 
 
 def find_row(ctx: RouterContext, call: Call) -> Response:
     entity, field, value = call.args
     auth = call.caller.auth
-    ctx.entity(entity)
-    if ctx.policies.never_reads(entity, auth):
-        raise denial()
+    refuse_blind(ctx, auth, entity)
     refuse_secret_fields(ctx, auth, entity, [field])
     condition = ctx.policies.read_condition(entity, auth)
     with ctx.store.read() as reader:

@@ -8,8 +8,7 @@ from urllib.parse import parse_qsl
 
 import msgspec
 
-NUMBER_MAX = 2**63 - 1
-"""The largest number a URL may carry: what both databases hold in an integer."""
+from pylon_http.documents import NUMBER_MAX
 
 ROWS_MAX = 1000
 """The most rows one list or query answers with (design §4, decision 1)."""

@@ -12,7 +12,8 @@ import msgspec
 from pylon_auth import AuthContext
 from pylon_core.errors import PylonError
 from pylon_http import Filter, Row
-from pylon_http.datastore import unknown_field
+from pylon_http.errors import unknown_field
+from pylon_http.rows import ANSWER_CHARS_MAX
 from pylon_http.where import fields_of
 from pylon_policy import denial
 from pylon_router.context import RouterContext
@@ -26,16 +27,27 @@ def absent_row(ctx: RouterContext, auth: AuthContext, entity: str) -> PylonError
     return PylonError("NOT_FOUND", f"There is no such row in {entity}.")
 
 
-def readable(ctx: RouterContext, auth: AuthContext, entity: str, wanted: Filter) -> Filter:
-    """The wanted rows as far as the caller may read them. Raises POLICY_DENIED when that is none, ever.
-
-    Raises INVALID_COLUMN when the filter looks at a field the caller may not read.
-    """
+def refuse_blind(ctx: RouterContext, auth: AuthContext, entity: str) -> None:
+    """Raises POLICY_DENIED to a caller who can read no row of the entity, ever; ENTITY_NOT_FOUND."""
     ctx.entity(entity)
     if ctx.policies.never_reads(entity, auth):
         raise denial()
+
+
+def readable(ctx: RouterContext, auth: AuthContext, entity: str, wanted: Filter) -> Filter:
+    """The wanted rows as far as the caller may read them. Raises what ``refuse_blind`` and ``narrowed`` raise."""
+    refuse_blind(ctx, auth, entity)
+    return narrowed(ctx, auth, entity, wanted)
+
+
+def narrowed(ctx: RouterContext, auth: AuthContext, entity: str, wanted: Filter) -> Filter:
+    """The wanted rows as far as the caller may read them, which may be none.
+
+    Raises INVALID_COLUMN when the filter looks at a field the caller may not read.
+    """
     refuse_secret_fields(ctx, auth, entity, [*fields_of(wanted.where), *(field for field, _ in wanted.order)])
-    return msgspec.structs.replace(wanted, condition=ctx.policies.read_condition(entity, auth))
+    condition = ctx.policies.read_condition(entity, auth)
+    return msgspec.structs.replace(wanted, condition=condition, chars_max=ANSWER_CHARS_MAX)
 
 
 class Found(NamedTuple):

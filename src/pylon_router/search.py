@@ -9,9 +9,8 @@ from pylon_core import jsontext
 from pylon_core.errors import PylonError
 from pylon_http import Response
 from pylon_http.search import parse_search
-from pylon_policy import denial
 from pylon_router.context import Call, RouterContext
-from pylon_router.reads import projected
+from pylon_router.reads import projected, refuse_blind
 from pylon_router.table import ANY_METHOD, Route, refuse_method
 
 
@@ -20,9 +19,7 @@ def search_rows(ctx: RouterContext, call: Call) -> Response:
     (entity,) = call.args
     auth = call.caller.auth
     document = jsontext.decode(call.body)
-    ctx.entity(entity)
-    if ctx.policies.never_reads(entity, auth):
-        raise denial()
+    refuse_blind(ctx, auth, entity)
     wanted = parse_search(document)
     allowed = msgspec.structs.replace(wanted, condition=ctx.policies.read_condition(entity, auth))
     begun_s = ctx.clock.monotonic()

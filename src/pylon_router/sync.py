@@ -1,19 +1,21 @@
 """Replicas: ``GET /api/sync/pull`` and ``POST /api/sync/push`` (contract 05 §4 and §5).
 
 Pull needs no session: it shows what the caller may read. Push takes any identity, guests included, and sends
-every change through the write pipeline, all in one transaction.
+every change through the write pipeline, in as few transactions as do not keep others waiting.
 """
 
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 from pylon_core.errors import PylonError
-from pylon_http import Answer, ChangeEvent, PendingResponse, Response
+from pylon_http import Answer, ChangeEvent, PendingResponse, Response, TxStore
 from pylon_router.context import Call, RouterContext
 from pylon_router.params import parse_query, whole_number
 from pylon_router.table import Route
 from pylon_router.writes import WritePipeline
 from pylon_sync.pull import pull
-from pylon_sync.push import PushOutcome, operation_scope, parse_push, push
+from pylon_sync.push import PushChange, PushOutcome, operation_scope, parse_push, push
 from pylon_sync.wire import WireEvent, shown_event
 
 
@@ -43,7 +45,12 @@ def post_push(ctx: RouterContext, call: Call) -> Answer:
     scope = operation_scope(auth.user_id, request.client_id)
     writes = WritePipeline(ctx, auth)
 
+    def pushing(changes: Sequence[PushChange]) -> Callable[[TxStore], PushOutcome]:
+        return partial(push, changes=changes, scope=scope, writes=writes, clock=ctx.clock)
+
     def pushed(outcome: PushOutcome) -> Response:
+        while not outcome.errors and (left := request.changes[len(outcome.results) :]):
+            outcome = outcome.followed_by(ctx.store.transact(pushing(left)))
         body: dict[str, Any] = {
             "applied": outcome.applied,
             "deduped": outcome.deduped,
@@ -53,7 +60,7 @@ def post_push(ctx: RouterContext, call: Call) -> Answer:
         }
         return Response.json(body)
 
-    return PendingResponse(ctx.store, lambda tx: push(tx, request, scope, writes), pushed)
+    return PendingResponse(ctx.store, pushing(request.changes), pushed)
 
 
 ROUTES = (

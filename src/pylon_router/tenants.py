@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from pylon_auth import AuthContext
-from pylon_core.manifest import EntityDef, FieldKind
+from pylon_core.manifest import EntityDef, FieldDef, FieldKind
 
 TENANT_FIELDS = ("tenantId", "tenant_id")
 """The first of them that an entity declares as a text says whose its rows are."""
@@ -16,15 +16,17 @@ TENANT_FIELDS = ("tenantId", "tenant_id")
 TENANT_RULE = "tenant"
 """The log's name for a refusal by these rules."""
 
-_TEXT = frozenset({FieldKind.STRING, FieldKind.ID})
-
 
 def tenant_field(entity: EntityDef) -> str | None:
     for name in TENANT_FIELDS:
-        field = entity.field(name)
-        if field is not None and field.kind in _TEXT:
+        if may_hold_tenant(entity.field(name)):
             return name
     return None
+
+
+def may_hold_tenant(field: FieldDef | None) -> bool:
+    """Whether there is such a field, and a tenant's id fits it."""
+    return field is not None and field.kind in (FieldKind.STRING, FieldKind.ID)
 
 
 def stamped(entity: EntityDef, auth: AuthContext, data: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -147,7 +147,8 @@ def build(
         )
         limits = HubLimits(message_bytes_max=config.ws_frame_bytes_max)
         hub = Hub(loaded.policies, context.project, limits, clock)
-        store.subscribe(hub.publish)
+        store.on_log_turned(hub.turn)
+        hub.follow(store)
         sessions.subscribe(lambda session_id: hub.close_session(session_id, POLICY_VIOLATION))
         wsgi = WsgiApp(gateway, config.files.bytes_max)
         endpoint = partial(

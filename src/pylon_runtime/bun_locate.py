@@ -25,7 +25,8 @@ _PACKAGE_COPIES = (
     "packages/functions/src/runtime.ts",
 )
 _SERVER_SECRET = re.compile(
-    r"(PYLON_ADMIN_TOKEN|DATABASE_URL|PYLON_\w*(SECRET|PEPPER|PRIVATE_KEY|ENCRYPTION_KEY)\w*)\Z"
+    r"(PYLON_ADMIN_TOKEN|DATABASE_URL|PG(PASSWORD|PASSFILE|SERVICE|SERVICEFILE|SSLCERT|SSLKEY)"
+    r"|PYLON_\w*(SECRET|PEPPER|PRIVATE_KEY|ENCRYPTION_KEY)\w*)\Z"
 )
 
 
@@ -50,9 +51,9 @@ def find_runtime_script(cwd: Path, environ: Mapping[str, str]) -> Path | None:
 def functions_environment(environ: Mapping[str, str]) -> dict[str, str]:
     """The server's environment as functions get it in ``ctx.env``: without the secrets that are the server's own.
 
-    Left out are ``PYLON_ADMIN_TOKEN``, ``DATABASE_URL`` and every ``PYLON_`` variable with SECRET, PEPPER,
-    PRIVATE_KEY or ENCRYPTION_KEY in its name. The child drops the same names again (``guard.ts``), because Bun
-    reads ``.env`` files by itself.
+    Left out are ``PYLON_ADMIN_TOKEN``, ``DATABASE_URL``, libpq's own (``PGPASSWORD`` and what names files of
+    secrets) and every ``PYLON_`` variable with SECRET, PEPPER, PRIVATE_KEY or ENCRYPTION_KEY in its name. The
+    child drops the same names again (``guard.ts``), because Bun reads ``.env`` files by itself.
     """
     return {name: value for name, value in environ.items() if not _SERVER_SECRET.match(name)}
 

@@ -101,6 +101,9 @@ DATABASE_URL = Setting(
     "A postgres:// or postgresql:// URL to use Postgres. Outside dev mode also the path of an SQLite file, in "
     "place of PYLON_DB_PATH.",
 )
+DB_CONNECTIONS = Setting(
+    "PYLON_DB_CONNECTIONS", whole(4, 1000), "20", "Connections to Postgres that a server may have at once."
+)
 JWT_SECRET = Setting("PYLON_JWT_SECRET", str, "none", "Secret for JWT bearer tokens. Not available yet.")
 FUNCTIONS_DIR = Setting("PYLON_FUNCTIONS_DIR", Path, "functions", "Folder of the app's TypeScript functions.")
 FN_WORKERS = Setting("PYLON_FN_WORKERS", whole(1, 64), "1", "Processes that run functions.")
@@ -146,6 +149,7 @@ SETTINGS: tuple[Setting[Any], ...] = (
     COOKIE_SAME_SITE,
     DB_PATH,
     DATABASE_URL,
+    DB_CONNECTIONS,
     JWT_SECRET,
     FUNCTIONS_DIR,
     FN_WORKERS,
@@ -178,6 +182,7 @@ class ServerConfig:
     cookie_same_site: SameSite
     db_path: Path
     database_url: str | None = field(repr=False)
+    db_connections: int
     functions_dir: Path
     fn_workers: int
     fn_call_timeout_s: float
@@ -217,6 +222,7 @@ class ServerConfig:
             cookie_same_site=SameSite(COOKIE_SAME_SITE.read(environ).capitalize()),
             db_path=database_path or DB_PATH.read(environ),
             database_url=database_url,
+            db_connections=DB_CONNECTIONS.read(environ),
             functions_dir=FUNCTIONS_DIR.read(environ),
             fn_workers=FN_WORKERS.read(environ),
             fn_call_timeout_s=FN_CALL_TIMEOUT.read(environ),

@@ -96,7 +96,7 @@ class Gateway:
         self._csrf = parts.config.csrf
         self._proxy_hops = parts.config.trust_proxy_hops
         self._monotonic = parts.clock.monotonic
-        self._log = RequestLog(parts.config.access_log)
+        self._log = RequestLog(parts.config.access_log, parts.clock)
         self._ids = RequestIds(parts.random_bytes)
 
     def handle(self, request: Request) -> Response:

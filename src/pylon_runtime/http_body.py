@@ -61,10 +61,8 @@ class ArrivingBody:
 
     def _patience(self) -> float:
         """How long the next bytes may take."""
-        limits = self._limits
-        grace = limits.progress_timeout_s
-        elapsed = self._clock.monotonic() - self._started
-        left = min(grace, grace + self._moved / limits.bytes_per_s_min - elapsed)
+        now = self._clock.monotonic()
+        left = self._limits.pace_deadline(self._started, self._moved, now) - now
         if left <= 0:
             raise _too_slow()
         return left

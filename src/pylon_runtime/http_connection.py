@@ -1,4 +1,4 @@
-"""One HTTP connection: its socket, its parser, the answer the kernel has not taken yet.
+"""One HTTP connection: its socket, its parser, its outbox.
 
 Whoever holds ``owner`` owns the connection: the worker serving it, or the one thread that closes it. Its owner
 calls ``advance``, which does everything that can be done without waiting for the client, and says what must come
@@ -31,9 +31,9 @@ from pylon_core.errors import PylonError
 from pylon_http import Request, Response, StreamedRequest
 from pylon_runtime.http_body import ArrivingBody
 from pylon_runtime.http_limits import ServerLimits
+from pylon_runtime.http_outbox import Outbox
 from pylon_runtime.http_parser import Arrival, Phase, RequestParser, StreamedBody
 from pylon_runtime.http_stream import (
-    BodySource,
     ChunkedSource,
     ResponseStream,
     SizedResponse,
@@ -56,9 +56,6 @@ UpgradeHandler = Callable[[Request, socket.socket, bytes], None]
 _log = structlog.get_logger(__name__)
 
 _RECV_BYTES = 64 << 10
-_JOIN_BYTES_MAX = 32 << 10
-"""Up to here one ``send`` of head and body joined is cheaper than ``sendmsg`` of both."""
-
 _STEPS_MAX = 16
 """Requests answered or reads made before the connection goes to the end of the queue."""
 
@@ -105,13 +102,11 @@ class HttpConnection:
         "_limits",
         "_lingering",
         "_meetings",
-        "_moved",
+        "_outbox",
         "_parser",
         "_render",
         "_site",
-        "_source",
         "_started",
-        "_unsent",
         "_upgrade",
         "deadline",
         "edge",
@@ -130,17 +125,13 @@ class HttpConnection:
         self._handle = handle
         self._upgrade = upgrade
         self._parser = RequestParser(site.limits, peer, site.streamed_paths)
-        self._unsent: memoryview | None = None
-        """What of the answer the kernel has not taken; not ``None`` as long as there is a source, either."""
-        self._source: BodySource | None = None
-        """What more of the answer comes from."""
+        self._outbox = Outbox(sock, site.limits)
         self._closing = False
         """Nothing more is answered; what is left is sending, and reading what nobody wants."""
         self._lingering: int | None = None
         """How many more bytes will be read and dropped before closing."""
         self._started: float | None = None
-        """When the first byte of the request or of the answer now moving was seen."""
-        self._moved = 0
+        """When the first byte of the request now arriving was seen."""
         self._answering: Arrival | None = None
         """The request whose answer has begun and is not there yet."""
         self._render: Callable[[], Response] | None = None
@@ -168,14 +159,14 @@ class HttpConnection:
         try:
             if self._answering is not None:
                 return self._finish_answer(now) or self._proceed(now, drained=self._drained and not had_edge)
-            step = self._flush(now) if self._unsent is not None else None
+            step = self._flush(now) if self._outbox.unsent is not None else None
             return step or (self._discard() if self._lingering is not None else self._proceed(now))
         except OSError:
             return Step.CLOSE  # the client is gone
 
     def expire(self) -> None:
         """Past the deadline: tell a client that is in the middle of a request, as far as that goes at once."""
-        if self._parser.phase is Phase.IDLE or self._closing or self._unsent is not None:
+        if self._parser.phase is Phase.IDLE or self._closing or self._outbox.unsent is not None:
             return
         error = PylonError("REQUEST_TIMEOUT", "The request did not arrive in time.", status=408)
         response = Response.error(error)
@@ -191,8 +182,7 @@ class HttpConnection:
 
     def close(self) -> None:
         self._parser.close()
-        self._unsent = None
-        self._close_source()
+        self._outbox.close()
         self.sock.close()
 
     def has_met(self) -> bool:
@@ -331,13 +321,9 @@ class HttpConnection:
             source = response.open()
         except PylonError as error:
             return self._respond(Response.error(error), arrival, now)
-        self._source = ChunkedSource(source) if chunked else source
         self._closing = not keep_alive
-        self._unsent = memoryview(head + self._source.read())
-        self._started = now
-        self._moved = 0
-        self.deadline = self._pace(now, now, 0)
-        return self._flush(now)
+        body = ChunkedSource(source) if chunked else source
+        return self._after_sending(now, is_sent=self._outbox.send_from(head, body, now))
 
     def _give_up(self, error: PylonError, now: float) -> Step | None:
         """Answer what could not be read as a request; nothing after it can be either."""
@@ -346,58 +332,19 @@ class HttpConnection:
         return self._send(self._site.writer.head(response, keep_alive=False, http_1_0=False), response.body, now)
 
     def _send(self, head: bytes, body: bytes, now: float) -> Step | None:
-        size = len(head) + len(body)
-        try:
-            sent = self.sock.send(head + body) if size <= _JOIN_BYTES_MAX else self.sock.sendmsg((head, body))
-        except BlockingIOError:
-            sent = 0
-        if sent == size:
+        if self._outbox.send(head, body, now):  # as nearly every answer is
             return self._sent(now) if self._closing else None
-        if sent < len(head):
-            self._unsent = memoryview(head + body)[sent:]
-        else:
-            self._unsent = memoryview(body)[sent - len(head) :]
-        self._started = now
-        self._moved = 0
-        self.deadline = self._pace(now, now, 0)
-        return Step.WRITE
+        return self._after_sending(now, is_sent=False)
 
     def _flush(self, now: float) -> Step | None:
-        """Send more of the answer; ``None`` when the kernel has taken all of it and the connection goes on."""
-        unsent = self._unsent
-        assert unsent is not None
-        assert self._started is not None
-        for _ in range(_STEPS_MAX):
-            try:
-                sent = self.sock.send(unsent)
-            except BlockingIOError:
-                return Step.WRITE
-            self._moved += sent
-            if sent < len(unsent):
-                self._unsent = unsent[sent:]
-                self.deadline = self._pace(now, self._started, self._moved)
-                return Step.WRITE
-            unsent = self._next_unsent()
-            if unsent is None:
-                self._started = None
-                return self._sent(now) if self._closing else None
-        self.deadline = self._pace(now, self._started, self._moved)
-        return Step.AGAIN
+        return self._after_sending(now, is_sent=self._outbox.flush(now))
 
-    def _next_unsent(self) -> memoryview | None:
-        """What more of the answer there is."""
-        piece = b"" if self._source is None else self._source.read()
-        if piece:
-            self._unsent = memoryview(piece)
-        else:
-            self._unsent = None
-            self._close_source()
-        return self._unsent
-
-    def _close_source(self) -> None:
-        if self._source is not None:
-            self._source.close()
-            self._source = None
+    def _after_sending(self, now: float, *, is_sent: bool) -> Step | None:
+        """What must come next; ``None`` when the answer is out and the connection goes on."""
+        if is_sent:
+            return self._sent(now) if self._closing else None
+        self.deadline = self._outbox.deadline
+        return Step.WRITE if self._outbox.is_blocked else Step.AGAIN
 
     def _sent(self, now: float) -> Step:
         """The last answer is out. Bytes may still be coming only if the request was not read to its end."""
@@ -433,14 +380,8 @@ class HttpConnection:
         if phase is Phase.HEAD:
             self.deadline = self._started + limits.header_timeout_s
         else:
-            self.deadline = self._pace(now, self._started, self._parser.body_bytes)
+            self.deadline = limits.pace_deadline(self._started, self._parser.body_bytes, now)
         return Step.READ
-
-    def _pace(self, now: float, started: float, moved: int) -> float:
-        """When a body or an answer of which ``moved`` bytes are through has stalled or is too slow."""
-        limits = self._limits
-        grace = limits.progress_timeout_s
-        return min(now + grace, started + grace + moved / limits.bytes_per_s_min)
 
 
 def _start_stream(stream: ResponseStream, head: bytes, response: StreamResponse) -> None:

@@ -52,3 +52,9 @@ class ServerLimits(msgspec.Struct, frozen=True, kw_only=True):
     linger_bytes_max: int = 16 << 20
     """After refusing a request its rest is read and dropped within these two; closing over unread bytes would
     reset the connection, and the client would never see why. The bytes are those of a body just too large."""
+
+    def pace_deadline(self, started: float, moved: int, now: float) -> float:
+        """When a body or an answer that began at ``started``, ``moved`` bytes of which are through, has stalled
+        or is too slow."""
+        grace = self.progress_timeout_s
+        return min(now + grace, started + grace + moved / self.bytes_per_s_min)

@@ -1,25 +1,37 @@
 """The log of requests: by default only those that failed here or took long, so the fast path writes nothing.
 
 Events: ``request`` (info), ``request_slow`` (warning), ``request_failed`` (error, with the traceback when the
-code crashed). Paths are logged without what may be nobody's business: the query, and the value that is looked up.
-Any thread may call.
+code crashed). While something that all depend on is away, 503 is what everybody gets: of those without a
+traceback one line in ten seconds says how many there were since the last. Paths are logged without what may be
+nobody's business: the query, and the value that is looked up. Any thread may call; the lock guards the count.
 """
+
+import threading
 
 import structlog
 
+from pylon_core.clock import Clock
 from pylon_http import Request
 from pylon_runtime.config import AccessLog
 
 SLOW_S = 1.0
 
+QUIET_S = 10.0
+"""Between two lines about 503s."""
+
+_UNAVAILABLE = 503
 _LOOKUP = "/api/lookup/"
 
 _log = structlog.get_logger(__name__)
 
 
 class RequestLog:
-    def __init__(self, access_log: AccessLog) -> None:
+    def __init__(self, access_log: AccessLog, clock: Clock) -> None:
         self._all = access_log is AccessLog.ALL
+        self._monotonic = clock.monotonic
+        self._lock = threading.Lock()
+        self._quiet_until = self._monotonic()
+        self._held_back = 0
 
     def wants(self, status: int, elapsed_s: float) -> bool:
         return status >= 500 or elapsed_s >= SLOW_S or self._all
@@ -35,12 +47,26 @@ class RequestLog:
             "request_id": request_id,
             "ip": ip,
         }
-        if status >= 500:
+        if status == _UNAVAILABLE and crash is None and not self._all:
+            if count := self._due():
+                _log.error("request_failed", **fields, count=count)
+        elif status >= 500:
             _log.error("request_failed", **fields, exc_info=crash)
         elif elapsed_s >= SLOW_S:
             _log.warning("request_slow", **fields)
         else:
             _log.info("request", **fields)
+
+    def _due(self) -> int:
+        """How many a line is due about, this one included; 0 for now."""
+        with self._lock:
+            self._held_back += 1
+            now = self._monotonic()
+            if now < self._quiet_until:
+                return 0
+            self._quiet_until = now + QUIET_S
+            count, self._held_back = self._held_back, 0
+            return count
 
 
 def shown_path(target: str) -> str:

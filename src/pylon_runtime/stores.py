@@ -4,7 +4,7 @@ What only Postgres needs is imported when a Postgres database is opened, so an a
 neither at its start nor in memory. The functions may be called by any thread; each call opens a store of its own.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar, Protocol
@@ -29,6 +29,11 @@ class AppStore(DataStore, Protocol):
     def is_available(self) -> bool:
         """Whether the database answered when it was last spoken to. Never waits."""
 
+    def on_log_turned(self, heard: Callable[[bool], None]) -> None:
+        """Call ``heard`` with false when another server has begun the change log anew for other read policies, so
+        that nothing in it is for sockets of this one, and with true when it is for these again. Must not block.
+        """
+
 
 @dataclass(frozen=True)
 class SqliteFile:
@@ -44,6 +49,7 @@ class PostgresDatabase:
     """``str`` of it says where it is and nothing secret."""
 
     url: str = field(repr=False)
+    connections_max: int = 20
     engine: ClassVar[str] = "postgres"
 
     def __str__(self) -> str:
@@ -58,7 +64,7 @@ Database = SqliteFile | PostgresDatabase
 def database_of(config: ServerConfig, folder: AppFolder) -> Database:
     if config.database_url is None:
         return SqliteFile(folder.root / config.db_path)
-    return PostgresDatabase(config.database_url)
+    return PostgresDatabase(config.database_url, config.db_connections)
 
 
 def open_store(database: Database, loaded: LoadedManifest, clock: Clock, faults: FaultPoints) -> AppStore:
@@ -112,6 +118,7 @@ def _open_postgres(
             visibility=loaded.policies.fingerprint,
             clock=clock,
             faults=faults,
+            connections_max=database.connections_max,
         )
     except DataError as error:
         if error.code != "NOT_AVAILABLE":

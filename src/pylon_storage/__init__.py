@@ -1,4 +1,4 @@
-"""Owns SQL and everything persistent: the SQLite store, the change log, the SQL backends of sessions.
+"""Owns SQL and everything persistent: the stores on SQLite and Postgres, change log, text search, sessions, files.
 
 Never knows requests, what policies mean, or the server.
 """

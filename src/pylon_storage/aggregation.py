@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from pylon_core.manifest import FieldKind
 from pylon_http import Aggregation, DataError, Filter, Row
 from pylon_http.aggregates import Function, GroupKey, Measure
+from pylon_http.rows import ANSWER_CHARS_MAX
 from pylon_storage import sql
 from pylon_storage.catalog import EntityTable
 from pylon_storage.codec import EntityCodec
@@ -49,7 +50,7 @@ def aggregate(statements: Statements, table: EntityTable, wanted: Aggregation) -
         )
         window = codec.dialect.window(wanted.limit, 0)
         text = f"{text} GROUP BY {', '.join(expressions)} ORDER BY {order}{window}"
-    return [_row(members, found) for found in statements.all(text, where.params)]
+    return [_row(members, found) for found in statements.bounded(text, where.params, ANSWER_CHARS_MAX)]
 
 
 def _row(members: Sequence[_Member], found: Sequence[Any]) -> Row:

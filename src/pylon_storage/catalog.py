@@ -11,8 +11,8 @@ from pylon_core.manifest import AppManifest, EntityDef, SearchDef
 from pylon_http import ChangeEvent, DataError, Row
 from pylon_storage.codec import EntityCodec
 from pylon_storage.dialect import Dialect
+from pylon_storage.fragment import Fragment
 from pylon_storage.statements import Statements
-from pylon_storage.term import Term
 
 
 class TextIndex(Protocol):
@@ -28,10 +28,10 @@ class TextIndex(Protocol):
 
     def remove(self, statements: Statements, row_id: str) -> None: ...
 
-    def matching(self, search: str, /) -> Term:
+    def matching(self, search: str, /) -> Fragment:
         """A condition on ``"id"``, in parentheses where needed; nothing a user types is an error."""
 
-    def relevance(self, search: str, /) -> Term:
+    def relevance(self, search: str, /) -> Fragment:
         """A sort key, ascending from the best match on, for rows that match."""
 
 

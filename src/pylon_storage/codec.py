@@ -12,7 +12,7 @@ from pylon_core.datetimes import parse_instant
 from pylon_core.errors import PylonError
 from pylon_core.manifest import EntityDef, FieldDef, FieldKind
 from pylon_http import DataError, Row
-from pylon_http.datastore import unknown_field
+from pylon_http.errors import unknown_field
 from pylon_http.where import Scalar
 from pylon_storage import sql
 from pylon_storage.dialect import Dialect

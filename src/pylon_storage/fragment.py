@@ -3,6 +3,6 @@
 from typing import Any, NamedTuple
 
 
-class Term(NamedTuple):
+class Fragment(NamedTuple):
     text: str
     params: tuple[Any, ...] = ()

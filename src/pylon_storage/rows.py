@@ -14,9 +14,9 @@ from pylon_http.where import Scalar, equal
 from pylon_storage import sql
 from pylon_storage.aggregation import aggregate
 from pylon_storage.catalog import Catalog, EntityTable
+from pylon_storage.fragment import Fragment
 from pylon_storage.search.pages import search_page
 from pylon_storage.statements import Statements
-from pylon_storage.term import Term
 from pylon_storage.where import order_clause, where_clause
 
 _RANK = '" rank"'
@@ -47,6 +47,9 @@ class ChangeRecorder(Protocol):
     def undo_to(self, mark: int) -> None:
         """Forget what was recorded since; a rolled-back savepoint did so in the database."""
 
+    def forget(self, rows: Mapping[str, Sequence[str]]) -> None:
+        """``SqlTx.forget`` for what is recorded and not in the log's table yet."""
+
 
 class SqlReader:
     """Reads from one connection, which the caller has put into the state it wants to see."""
@@ -64,7 +67,9 @@ class SqlReader:
         table = self._catalog.table(entity)
         text, params = _selection(table, rows)
         decode = table.codec.decode
-        return [decode(found) for found in self._statements.all(text, params)]
+        if rows.chars_max is None:
+            return [decode(found) for found in self._statements.all(text, params)]
+        return [decode(found) for found in self._statements.bounded(text, params, rows.chars_max)]
 
     def count(self, entity: str, rows: Filter) -> int:
         found = self._statements.one(*self._counting(entity, rows))
@@ -85,9 +90,9 @@ class SqlReader:
     def search(self, entity: str, wanted: Search) -> SearchPage:
         return search_page(self._statements, self._catalog.table(entity), wanted)
 
-    def _counting(self, entity: str, rows: Filter) -> Term:
+    def _counting(self, entity: str, rows: Filter) -> Fragment:
         where = where_clause(self._catalog.table(entity), rows)
-        return Term(f"SELECT count(*) FROM {sql.quote(entity)}{where.text}", where.params)
+        return Fragment(f"SELECT count(*) FROM {sql.quote(entity)}{where.text}", where.params)
 
 
 class SqlTx(SqlReader):
@@ -149,6 +154,7 @@ class SqlTx(SqlReader):
             f"UPDATE _pylon_changes SET kind = 'delete', data = NULL WHERE {erased.text}",
         ):
             self._writes.change(statement, erased.params, "the change log", "DELETE_FAILED")
+        self._recorder.forget(rows)
 
     @contextmanager
     def savepoint(self) -> Iterator[None]:
@@ -173,12 +179,12 @@ class SqlTx(SqlReader):
         )
 
 
-def _selection(table: EntityTable, rows: Filter) -> Term:
+def _selection(table: EntityTable, rows: Filter) -> Fragment:
     codec = table.codec
     where, order = where_clause(table, rows), order_clause(table, rows)
     window = codec.dialect.window(rows.limit, rows.offset)
     if rows.limit_per is None:
-        return Term(f"{codec.select_sql}{where.text}{order.text}{window}", where.params + order.params)
+        return Fragment(f"{codec.select_sql}{where.text}{order.text}{window}", where.params + order.params)
     field, each = rows.limit_per
     codec.kind(field)
     if order.params:
@@ -188,13 +194,13 @@ def _selection(table: EntityTable, rows: Filter) -> Term:
         f"SELECT {columns}, row_number() OVER (PARTITION BY {sql.quote(field)}{order.text}) AS {_RANK}"
         f" FROM {sql.quote(codec.entity)}{where.text}"
     )
-    return Term(
+    return Fragment(
         f'SELECT {columns} FROM ({ranked}) AS "ranked" WHERE {_RANK} <= {each:d}{order.text}{window}',
         where.params,
     )
 
 
-def entries_with_rows(catalog: Catalog, rows: Mapping[str, Sequence[str]]) -> Term:
+def entries_with_rows(catalog: Catalog, rows: Mapping[str, Sequence[str]]) -> Fragment:
     """True for the log entries that hold one of these rows, ids by entity; one pass over the log finds them."""
     terms: list[str] = []
     params: list[Any] = []
@@ -202,4 +208,4 @@ def entries_with_rows(catalog: Catalog, rows: Mapping[str, Sequence[str]]) -> Te
         dialect = catalog.table(entity).codec.dialect
         terms.append(f"(entity = ? AND {dialect.member('row_id', FieldKind.ID)})")
         params += [entity, dialect.members(row_ids, FieldKind.ID)]
-    return Term(f"data IS NOT NULL AND ({' OR '.join(terms)})", tuple(params))
+    return Fragment(f"data IS NOT NULL AND ({' OR '.join(terms)})", tuple(params))

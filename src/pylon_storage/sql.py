@@ -7,9 +7,8 @@ import hashlib
 from collections.abc import Iterable
 
 from pylon_core.manifest import EntityDef, FieldDef, FieldKind, IndexDef
+from pylon_core.manifest_checks.names import NAME_BYTES_MAX
 from pylon_storage.dialect import Dialect
-
-NAME_BYTES_MAX = 63
 
 
 def quote(name: str) -> str:
@@ -18,8 +17,10 @@ def quote(name: str) -> str:
     return f'"{escaped}"'
 
 
-def fitted(name: str) -> str:
-    """A made-up name within what Postgres keeps of one: it would cut off the rest, and two could become one."""
+def object_name(entity: str, suffix: str) -> str:
+    """The name of an index or a table beside an entity's table, within what Postgres keeps of a name: it would cut
+    off the rest, and two could become one. The manifest's checks keep the names free."""
+    name = f"{entity}_{suffix}"
     encoded = name.encode()
     if len(encoded) <= NAME_BYTES_MAX:
         return name
@@ -55,7 +56,7 @@ def create_unique_column_index(entity: EntityDef, field: FieldDef) -> str:
 
     Under the name that the manifest's checks keep free for it; a name that is taken all the same must be an error.
     """
-    name = quote(fitted(f"{entity.name}_{field.name}_key"))
+    name = quote(object_name(entity.name, f"{field.name}_key"))
     return f"CREATE UNIQUE INDEX {name} ON {quote(entity.name)} ({quote(field.name)})"
 
 
@@ -63,7 +64,7 @@ def create_index(entity: EntityDef, index: IndexDef, dialect: Dialect) -> str:
     """An index of the manifest. One that is not unique ends in ``id``, the order of every page: a list of one
     owner's rows is then read off the index instead of being sorted."""
     unique = "UNIQUE " if index.unique else ""
-    name = quote(fitted(f"{entity.name}_{index.name}"))
+    name = quote(object_name(entity.name, index.name))
     keys = [index_key(entity, field, dialect) for field in index.fields]
     columns = ", ".join([*keys, *(() if index.unique else ('"id"',))])
     return f"CREATE {unique}INDEX IF NOT EXISTS {name} ON {quote(entity.name)} ({columns})"

@@ -22,8 +22,16 @@ class Statements(Protocol):
         """Every result row. Raises DataError INVALID_QUERY for a value the database cannot compare, otherwise
         QUERY_FAILED (500)."""
 
+    def bounded(self, text: str, params: Sequence[Any], chars_max: int) -> list[Columns]:
+        """As ``all``. Raises DataError PAYLOAD_TOO_LARGE when there is more text than that in the rows, without
+        having read them all where the engine can do so."""
+
     def one(self, text: str, params: Sequence[Any] = ()) -> Columns | None:
         """The first result row, or ``None``."""
+
+    def write(self, text: str, params: Sequence[Any] = ()) -> None:
+        """What the database has no reason to refuse. It may be sent along with the next statement, and what goes
+        wrong be raised there."""
 
 
 class TableStatements(Statements, Protocol):

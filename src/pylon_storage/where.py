@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 from typing import Any
 
-from pylon_core.manifest import FieldKind
+from pylon_core.manifest import TEXT_KINDS
 from pylon_http import DataError, Filter
 from pylon_http.where import (
+    EVERYTHING,
     AllOf,
     AnyOf,
     Compare,
@@ -18,33 +19,26 @@ from pylon_http.where import (
 )
 from pylon_storage import sql
 from pylon_storage.catalog import EntityTable
-from pylon_storage.term import Term
-
-_TEXT = frozenset({FieldKind.STRING, FieldKind.RICHTEXT, FieldKind.ID})
+from pylon_storage.fragment import Fragment
 
 
-def where_clause(table: EntityTable, rows: Filter) -> Term:
+def where_clause(table: EntityTable, rows: Filter) -> Fragment:
     """The ``WHERE`` of a filter (with a leading space, or empty).
 
     Raises DataError INVALID_COLUMN for a name that is not a field, INVALID_QUERY for a value that does not fit,
     SEARCH_NOT_CONFIGURED for a search where there is none.
     """
-    terms = [] if rows.where == AllOf(()) else [condition(table, rows.where)]
+    parts = [] if rows.where == EVERYTHING else [_condition(table, rows.where)]
     if rows.condition is not None:
-        terms.append(Term(f"({rows.condition.sql})", rows.condition.params))
+        parts.append(Fragment(f"({rows.condition.sql})", rows.condition.params))
     if rows.after is not None:
-        terms.append(Term('"id" > ?', (rows.after,)))
-    return clause(terms)
+        parts.append(Fragment('"id" > ?', (rows.after,)))
+    if not parts:
+        return Fragment("")
+    return Fragment(f" WHERE {' AND '.join(part.text for part in parts)}", _params(parts))
 
 
-def clause(terms: Sequence[Term]) -> Term:
-    """ANDed, with the keyword and a leading space; empty when there is nothing to say."""
-    if not terms:
-        return Term("")
-    return Term(f" WHERE {' AND '.join(term.text for term in terms)}", _params(terms))
-
-
-def condition(table: EntityTable, where: Where) -> Term:
+def _condition(table: EntityTable, where: Where) -> Fragment:
     """A tree of terms as one condition."""
     codec = table.codec
     match where:
@@ -53,27 +47,27 @@ def condition(table: EntityTable, where: Where) -> Term:
         case AnyOf(terms):
             return _joined(table, terms, " OR ", "1 = 0")
         case Compare(field, comparison, value):
-            return Term(f"{sql.quote(field)} {comparison.value} ?", (codec.operand(field, value),))
+            return Fragment(f"{sql.quote(field)} {comparison.value} ?", (codec.operand(field, value),))
         case Contains(field, text):
-            if codec.kind(field) not in _TEXT:
+            if codec.kind(field) not in TEXT_KINDS:
                 raise DataError("INVALID_QUERY", f"$like looks into text; {codec.entity}.{field} is none.")
-            return Term(codec.dialect.contains(sql.quote(field)), (codec.operand(field, text),))
+            return Fragment(codec.dialect.contains(sql.quote(field)), (codec.operand(field, text),))
         case OneOf(field, values):
             kind = codec.kind(field)
             members = codec.dialect.members([codec.operand(field, value) for value in values], kind)
-            return Term(codec.dialect.member(sql.quote(field), kind), (members,))
+            return Fragment(codec.dialect.member(sql.quote(field), kind), (members,))
         case Exists(field, wanted):
             codec.kind(field)
-            return Term(f"{sql.quote(field)} IS {'NOT ' if wanted else ''}NULL")
+            return Fragment(f"{sql.quote(field)} IS {'NOT ' if wanted else ''}NULL")
         case Matches(search):
             return table.index.matching(search)
 
 
-def order_clause(table: EntityTable, rows: Filter) -> Term:
+def order_clause(table: EntityTable, rows: Filter) -> Fragment:
     """``ORDER BY`` as written, ties broken by id, so that pages never overlap."""
     codec = table.codec
     if rows.after is not None:
-        return Term(' ORDER BY "id"')
+        return Fragment(' ORDER BY "id"')
     keys = [
         codec.dialect.sort_key(sql.quote(field), descending=descending, nullable=codec.is_nullable(field))
         for field, descending in rows.order
@@ -85,15 +79,15 @@ def order_clause(table: EntityTable, rows: Filter) -> Term:
         params = relevance.params
     if not any(field == "id" for field, _ in rows.order):
         keys.append('"id"')
-    return Term(f" ORDER BY {', '.join(keys)}", params)
+    return Fragment(f" ORDER BY {', '.join(keys)}", params)
 
 
-def _joined(table: EntityTable, terms: Sequence[Where], word: str, empty: str) -> Term:
+def _joined(table: EntityTable, terms: Sequence[Where], word: str, empty: str) -> Fragment:
     if not terms:
-        return Term(empty)
-    rendered = [condition(table, term) for term in terms]
-    return Term(f"({word.join(term.text for term in rendered)})", _params(rendered))
+        return Fragment(empty)
+    parts = [_condition(table, term) for term in terms]
+    return Fragment(f"({word.join(part.text for part in parts)})", _params(parts))
 
 
-def _params(terms: Sequence[Term]) -> tuple[Any, ...]:
-    return tuple(param for term in terms for param in term.params)
+def _params(parts: Sequence[Fragment]) -> tuple[Any, ...]:
+    return tuple(param for part in parts for param in part.params)

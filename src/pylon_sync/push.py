@@ -6,18 +6,23 @@ change that an earlier push already applied counts as applied. What a write may 
 order, idempotency and the answer are decided here. Runs on whatever thread runs the transaction.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Protocol
 
 import msgspec
 
 from pylon_core import jsontext
+from pylon_core.clock import Clock
 from pylon_core.errors import PylonError
 from pylon_core.ids import is_client_row_id
 from pylon_http import ChangeKind, Row, TxStore
 
 ID_CHARS_MAX = 256
 """Longest op id or client id accepted; both are kept with the idempotency keys."""
+
+STRETCH_S = 0.05
+"""After this long a transaction takes no further change: everybody else's writes wait for it, and what it wrote
+lies in memory. A change can be small and costly: the log keeps whole rows, an index stems every word."""
 
 _OpId = Annotated[str, msgspec.Meta(max_length=ID_CHARS_MAX)]
 
@@ -47,12 +52,21 @@ class PushResult(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class PushOutcome(msgspec.Struct, frozen=True):
-    """``applied`` counts the prefix that is now stored, the ``deduped`` ones of it included."""
+    """``applied`` counts the prefix that is now stored, the ``deduped`` ones of it included; ``results`` has one
+    for each change that was tried."""
 
     applied: int
     deduped: int
     errors: list[str]
     results: list[PushResult]
+
+    def followed_by(self, later: "PushOutcome") -> "PushOutcome":
+        return PushOutcome(
+            self.applied + later.applied,
+            self.deduped + later.deduped,
+            self.errors + later.errors,
+            self.results + later.results,
+        )
 
 
 class CallerWrites(Protocol):
@@ -82,14 +96,19 @@ def operation_scope(user_id: str, client_id: str | None) -> str:
     return jsontext.encode([user_id, client_id]).decode()
 
 
-def push(tx: TxStore, request: PushRequest, scope: str, writes: CallerWrites) -> PushOutcome:
-    """Apply the changes in order until one is refused; what came before it stays applied.
+def push(
+    tx: TxStore, changes: Sequence[PushChange], scope: str, writes: CallerWrites, clock: Clock
+) -> PushOutcome:
+    """Apply the changes in order until one is refused, or ``STRETCH_S`` are over; what came before stays applied.
 
-    A failure of the database (status 500 and above) says nothing about the change and undoes the whole push.
+    A failure of the database (status 500 and above) says nothing about the change and undoes all of them.
     """
     results: list[PushResult] = []
     deduped = 0
-    for change in request.changes:
+    end = clock.monotonic() + STRETCH_S
+    for change in changes:
+        if results and clock.monotonic() >= end:
+            break
         known_row_id = tx.recall(scope, change.op_id) if change.op_id else None
         if known_row_id is not None:
             deduped += 1

@@ -5,6 +5,7 @@ from typing import Any
 
 from pylon_core.turns import blocking
 from pylon_http import DataError
+from pylon_storage.budget import within
 from pylon_storage.statements import Columns, Statements
 from pylon_workers.executor import PARAMS_MAX, TEXT_BYTES_MAX, D1Error, D1Executor, Statement
 from pylon_workers.values import bound, exact_query, suspects, untagged
@@ -24,9 +25,15 @@ class D1Statements:
             return [tuple(row) for row in rows]
         return self._exact(query, len(rows[0]), positions)
 
+    def bounded(self, text: str, params: Sequence[Any], chars_max: int) -> list[Columns]:
+        return within(self.all(text, params), chars_max)
+
     def one(self, text: str, params: Sequence[Any] = ()) -> Columns | None:
         rows = self.all(text, params)
         return rows[0] if rows else None
+
+    def write(self, text: str, params: Sequence[Any] = ()) -> None:
+        self.all(text, params)
 
     def _exact(self, query: Statement, width: int, positions: Set[int]) -> list[Columns]:
         """Ask again, until no column that others filled with large numbers meanwhile is left over."""
@@ -60,9 +67,15 @@ class Gathered:
         self.kept.append(Statement(text, params))
         return []
 
+    def bounded(self, text: str, params: Sequence[Any], chars_max: int) -> list[Columns]:
+        return within(self.all(text, params), chars_max)
+
     def one(self, text: str, params: Sequence[Any] = ()) -> Columns | None:
         rows = self.all(text, params)
         return rows[0] if rows else None
+
+    def write(self, text: str, params: Sequence[Any] = ()) -> None:
+        self.all(text, params)
 
 
 _direct: type[Statements] = D1Statements

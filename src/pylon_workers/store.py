@@ -12,7 +12,7 @@ whoever holds ``_writer``.
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import partial
 from typing import Any, TypeVar
 
@@ -85,6 +85,9 @@ class D1Store:
     def read(self) -> Iterator[Reader]:
         self._ensure_sound()
         yield self._reader
+
+    def long_work(self, wait_s: float) -> AbstractContextManager[None]:  # noqa: ARG002 - nobody waits
+        return nullcontext()
 
     def transact(self, work: Callable[[TxStore], T]) -> T:
         if self._writing_thread == threading.get_ident():

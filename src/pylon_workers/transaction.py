@@ -51,8 +51,14 @@ class Transaction:
     def all(self, text: str, params: Sequence[Any] = ()) -> list[Columns]:
         return self._step.forward.all(text, params)
 
+    def bounded(self, text: str, params: Sequence[Any], chars_max: int) -> list[Columns]:
+        return self._step.forward.bounded(text, params, chars_max)
+
     def one(self, text: str, params: Sequence[Any] = ()) -> Columns | None:
         return self._step.forward.one(text, params)
+
+    def write(self, text: str, params: Sequence[Any] = ()) -> None:
+        self._step.forward.write(text, params)
 
     def change(self, text: str, params: Sequence[Any], entity: str, code: str) -> None:
         self._step.forward.all(text, params)
@@ -70,6 +76,9 @@ class Transaction:
 
     def undo_to(self, mark: int) -> None:
         del self.events[mark:]
+
+    def forget(self, rows: Mapping[str, Sequence[str]]) -> None:
+        """Every entry is in the table already."""
 
     @contextmanager
     def step(self) -> Iterator[Gathered]:

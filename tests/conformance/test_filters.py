@@ -182,3 +182,16 @@ def test_a_count_inside_a_transaction_sees_its_writes(store: DataStore) -> None:
         return [before, tx.count("Note", done)]
 
     assert store.transact(work) == [2, 3]
+
+
+def test_rows_with_more_text_than_an_answer_may_hold_are_refused(store: DataStore) -> None:
+    store.transact(lambda tx: [tx.insert("Note", {"title": "big", "body": "x" * 1000}) for _ in range(10)])
+    big = equal("title", "big")
+
+    with store.read() as reader:
+        assert len(reader.query("Note", Filter(where=big, limit=4, chars_max=5_000))) == 4
+        with pytest.raises(DataError) as refused:
+            reader.query("Note", Filter(where=big, chars_max=5_000))
+        assert len(reader.query("Note", Filter(where=big))) == 10
+
+    assert (refused.value.code, refused.value.status) == ("PAYLOAD_TOO_LARGE", 413)

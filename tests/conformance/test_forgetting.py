@@ -1,5 +1,6 @@
 """What every adapter's change log still tells of rows that were deleted and are to be forgotten."""
 
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -84,6 +85,39 @@ def test_forgetting_is_undone_with_its_transaction(store: DataStore) -> None:
         store.transact(work)
 
     assert log_of(store, "a") == before
+
+
+def test_rows_that_came_and_went_in_the_same_transaction_are_forgotten_too(store: DataStore) -> None:
+    def work(tx: Any) -> None:
+        tx.insert("Note", {"title": "secret"}, "a")
+        tx.insert("Note", {"title": "kept"}, "b")
+        tx.update("Note", "a", {"ownerId": "ann"})
+        tx.delete("Note", "a")
+        tx.forget({"Note": ["a"]})
+        tx.insert("Note", {"title": "another life"}, "a")
+
+    store.transact(work)
+
+    kept = log_of(store, "a")
+    assert [event.kind for event in kept] == [ChangeKind.DELETE, ChangeKind.DELETE, ChangeKind.INSERT]
+    assert [event.row and event.row["title"] for event in kept] == [None, None, "another life"]
+    assert [event.row and event.row["title"] for event in log_of(store, "b")] == ["kept"]
+
+
+def test_forgetting_is_undone_with_its_savepoint(store: DataStore) -> None:
+    class _ChangedMindError(Exception):
+        pass
+
+    def work(tx: Any) -> None:
+        tx.insert("Note", {"title": "kept"}, "a")
+        with suppress(_ChangedMindError), tx.savepoint():
+            tx.delete("Note", "a")
+            tx.forget({"Note": ["a"]})
+            raise _ChangedMindError
+
+    store.transact(work)
+
+    assert [event.row and event.row["title"] for event in log_of(store, "a")] == ["kept"]
 
 
 def test_forgetting_nothing_is_fine(store: DataStore) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from pylon_http import DataError, Filter
-from pylon_http.filters import parse_filter
+from pylon_http.filters import TERMS_MAX, parse_filter
 from pylon_http.where import AllOf, AnyOf, Compare, Comparison, Contains, Exists, Matches, OneOf, equal
 
 
@@ -64,6 +64,8 @@ def test_a_document_means(document: dict[str, Any], expected: Filter) -> None:
         {"$search": 5},
         {"$search": "x" * 1_001},
         {"$and": {}},
+        {"$or": [{}] * (TERMS_MAX + 1)},
+        {"$and": [{"$or": [{}, {}]}] * TERMS_MAX},
         {"$or": [1]},
         {"$or": [{"$order": {"a": "asc"}}]},
         {"a": ["a"]},

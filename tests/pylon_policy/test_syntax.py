@@ -124,15 +124,6 @@ def test_a_wrong_text_is_refused_at_the_place_to_look_at(
     assert complaint in caught.value.message
 
 
-def test_an_error_can_be_shown_with_a_caret() -> None:
-    text = "auth.isAdmin ||\n\tdata.x = 1"
-
-    with pytest.raises(PolicySyntaxError) as caught:
-        parse(text)
-
-    assert caught.value.excerpt(text) == "\tdata.x = 1\n\t       ^"
-
-
 @pytest.mark.parametrize(
     "text",
     [

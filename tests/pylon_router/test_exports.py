@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from pylon_core import jsontext
 from pylon_http import ChangeKind, Filter, StreamedResponse
-from pylon_router import Caller, dispatch, route
+from pylon_router import Caller, dispatch, route, row_pages
 from pylon_router.imports import ERRORS_MAX
 from pylon_router.row_pages import PAGE_BYTES, PAGE_ROWS_MAX, row_texts
 from tests.pylon_auth.memory_backend import SetClock
@@ -224,3 +224,15 @@ class TestImport:
         answer = api.send("POST", "/api/import", "admin", body)
 
         assert (answer.status, answer.code) == (400, "MISSING_FIELD")
+
+
+def test_rows_too_large_for_one_page_are_exported_one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    api = DataApi()
+    for number in range(5):
+        api.add("Open", f"r{number}", title="x" * 400)
+    monkeypatch.setattr(row_pages, "ANSWER_CHARS_MAX", 1_000)
+
+    exported = api.send("GET", "/api/export/Open", "admin").json
+    api.store.close()
+
+    assert [row["id"] for row in exported["entities"]["Open"]] == [f"r{number}" for number in range(5)]

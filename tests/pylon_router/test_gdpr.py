@@ -51,6 +51,11 @@ def test_personal_data_is_the_administrators_business(api: DataApi, who: str, me
         assert api.send(method, f"/api/admin/users/ann/{verb}", who).code == "FORBIDDEN"
 
 
+@pytest.mark.parametrize(("method", "verb"), [("POST", "export"), ("DELETE", "purge")])
+def test_what_can_be_nobodys_id_is_refused(api: DataApi, method: str, verb: str) -> None:
+    assert api.send(method, f"/api/admin/users/an%00n/{verb}", "admin").code == "INVALID_ID"
+
+
 def test_an_export_has_the_account_and_every_row_that_refers_to_it(api: DataApi) -> None:
     fill(api)
     session = api.ctx.sessions.create("ann", device="phone").session

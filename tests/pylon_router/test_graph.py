@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from pylon_http import DataStore, Reader, Row
+from pylon_http import DataStore, Reader, Row, expansion
 from pylon_http.graph import LEVELS_MAX
 from pylon_router import graph as graph_route
 from pylon_router.params import ROWS_MAX
@@ -374,3 +374,25 @@ def test_the_rows_of_a_relation_are_those_of_the_rows_shown(api: DataApi) -> Non
     projects = ask(api, {"Project": {"where": {"$limit": 1}, "include": {"tasks": {}}}}, "admin").json["Project"]
 
     assert [ids(project["tasks"]) for project in projects] == [["t0", "t1", "t2", "t3"]]
+
+
+def test_a_large_row_that_many_lead_to_is_counted_each_time(api: DataApi, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(expansion, "CHARS_MAX", 25_000)
+    api.add("Person", "zed", name="z" * 10_000)
+    for number in range(4):
+        api.add("Project", f"z{number}", ownerId="alice", title="Z", leadId="zed")
+
+    answered = ask(api, {"Project": {"where": {"leadId": "zed"}, "include": {"lead": {}}}})
+
+    assert ["lead" in project for project in answered.json["Project"]] == [True, True, False, False]
+    assert answered.headers["X-Pylon-Truncated"] == "true"
+
+
+def test_what_may_not_be_read_takes_no_room(api: DataApi, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(expansion, "CHARS_MAX", 1_000)
+    api.add("Person", "zed", name="Zed", passwordHash="h" * 1_000)
+
+    answered = ask(api, {"Person": {"where": {"name": "Zed"}}})
+
+    assert ids(answered.json["Person"]) == ["zed"]
+    assert "X-Pylon-Truncated" not in answered.headers

@@ -2,8 +2,8 @@
 
 import pytest
 
+from pylon_http.documents import NUMBER_MAX
 from pylon_router.params import (
-    NUMBER_MAX,
     CursorPage,
     Window,
     parse_cursor_page,

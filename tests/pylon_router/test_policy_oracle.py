@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from pylon_auth import ANONYMOUS, AuthContext
@@ -31,6 +31,8 @@ CALLERS = [*[ALICE] * 7, AuthContext("carl"), AuthContext("guest_1", is_guest=Tr
 """What is hidden in the worlds is hidden from all of them."""
 
 _SEQ = re.compile(rb'"(seq|last_seq|oldest_seq)":[0-9]+')
+_COUNTER = re.compile(rb'"(0{16}[0-9a-f]{16})[0-9a-f]{8}"')
+"""The end of an id the server made, which begins anywhere on Postgres."""
 
 
 class StoppedClock:
@@ -139,8 +141,9 @@ def world_of(rows: Rows, open_store: OpenStore | None) -> Iterator[PolicyWorld]:
 
 
 def told(answer: Response) -> tuple[int, bytes, tuple[tuple[str, str], ...]]:
-    """Everything of an answer but the seqs."""
-    return answer.status, _SEQ.sub(rb'"\1":0', answer.body), answer.headers
+    """Everything of an answer but the seqs and what the ids of new rows end in."""
+    body = _COUNTER.sub(rb'"\1"', _SEQ.sub(rb'"\1":0', answer.body))
+    return answer.status, body, answer.headers
 
 
 def assert_nothing_is_told(
@@ -165,7 +168,7 @@ def test_no_answer_depends_on_what_its_caller_may_not_read(
     assert_nothing_is_told(pair, asked)
 
 
-@settings(max_examples=6, deadline=None, suppress_health_check=few)
+@settings(max_examples=6, deadline=None, suppress_health_check=few, phases=set(Phase) - {Phase.shrink})
 @given(pair=worlds(), asked=conversations)
 def test_the_same_on_postgres(pair: tuple[Rows, Rows], asked: list[tuple[AuthContext, Asked]]) -> None:
     assert_nothing_is_told(pair, asked, open_postgres)

@@ -4,6 +4,8 @@ from typing import Any
 
 import pytest
 
+from pylon_sync.push import STRETCH_S
+from tests.pylon_auth.memory_backend import SetClock
 from tests.support.data_api import DataApi
 
 EVERYONE = ["anonymous", "guest", "alice", "bob", "admin"]
@@ -186,6 +188,28 @@ def test_clients_mark_the_first_applied_the_second_failed_and_keep_the_third(api
 
     assert [mark(position) for position in range(3)] == ["applied", "failed", "pending"]
     assert api.send("GET", "/api/entities/Open/o3").status == 404
+
+
+class HurriedClock(SetClock):
+    """Whoever looks at it finds that the time of a transaction is over."""
+
+    def monotonic(self) -> float:
+        self.advance(STRETCH_S)
+        return super().monotonic()
+
+
+def test_a_long_push_lets_other_writes_in_between() -> None:
+    api = DataApi(clock=HurriedClock())
+    commits: list[list[str]] = []
+    api.store.subscribe(lambda events: commits.append([event.row_id for event in events]))
+    fourth = change("insert", "Locked", "o4", {"title": "A"})
+
+    pushed = push(api, *(change("insert", "Open", f"o{n}", {"title": "A"}) for n in (1, 2, 3)), fourth, fourth)
+
+    assert commits == [["o1"], ["o2"], ["o3"]]
+    assert (pushed["applied"], len(pushed["errors"])) == (3, 1)
+    assert [result["status"] for result in pushed["results"]] == ["applied"] * 3 + ["failed"]
+    api.store.close()
 
 
 def test_a_refused_change_is_applied_once_it_is_allowed(api: DataApi) -> None:

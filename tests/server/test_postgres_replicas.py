@@ -10,11 +10,12 @@ from typing import Any
 import psycopg
 import pytest
 
-from tests.server.rig import LiveSocket, Server, serving, until, write_app
+from tests.server.rig import LiveSocket, Server, notes_app, rules, serving, until, write_app
 from tests.support.postgres import fresh_database
 
 ROWS = 40
 REVOKED = 1008
+REPLACED = 1012
 
 
 @contextmanager
@@ -24,6 +25,19 @@ def replicas(folder: Path, url: str, count: int) -> Iterator[list[Server]]:
             stack.enter_context(serving(write_app(folder / f"replica{number}"), env={"DATABASE_URL": url}))
             for number in range(count)
         ]
+
+
+@contextmanager
+def of_two_versions(folder: Path, url: str) -> Iterator[tuple[Server, Server]]:
+    """A server, and one that was started after it with another rule for notes."""
+    new_rules = [
+        rules("Note", allow="auth.userId == data.ownerId || data.done == true"),
+        *notes_app()["policies"][1:],
+    ]
+    with serving(write_app(folder / "old"), env={"DATABASE_URL": url}) as old:
+        newer = write_app(folder / "new", notes_app(policies=new_rules))
+        with serving(newer, env={"DATABASE_URL": url}) as new:
+            yield old, new
 
 
 @pytest.fixture(scope="module")
@@ -232,3 +246,62 @@ def test_two_servers_started_at_once_on_an_empty_database_both_come_up(tmp_path:
     finally:
         for server in servers:
             server.stop()
+
+
+def test_a_server_started_later_replays_what_others_wrote_just_before(tmp_path: Path) -> None:
+    url = fresh_database()
+    with serving(write_app(tmp_path / "first"), env={"DATABASE_URL": url}) as first:
+        token, _ = first.guest()
+        posts = [first.request("POST", "/api/entities/Post", {"title": "x"}, token=token)[1] for _ in range(3)]
+        with serving(write_app(tmp_path / "later"), env={"DATABASE_URL": url}) as later:
+            client = later.socket(token)
+            posts.append(first.request("POST", "/api/entities/Post", {"title": "x"}, token=token)[1])
+
+            assert [client.next()["row_id"] for _ in posts] == [post["id"] for post in posts]
+
+
+def test_while_servers_are_replaced_by_ones_with_other_rules_the_old_ones_write_and_the_new_ones_tell(
+    tmp_path: Path,
+) -> None:
+    url = fresh_database()
+    with serving(write_app(tmp_path / "first"), env={"DATABASE_URL": url}) as first:
+        token, user_id = first.guest()
+        note = {"title": "t", "ownerId": user_id, "done": False}
+        _, mine = first.request("POST", "/api/entities/Note", note, token=token)
+    with of_two_versions(tmp_path, url) as (old, new):
+        assert old.socket(token).close_code() == REPLACED
+        assert old.request("GET", "/api/sync/pull?since=0", token=token)[0] == 503
+        other_token, _ = new.guest()
+        other = new.socket(other_token)
+        assert other.is_open()
+
+        for done in (True, False):
+            status, _ = old.request("PATCH", f"/api/entities/Note/{mine['id']}", {"done": done}, token=token)
+            assert status == 200
+
+        kinds = []
+        for message in other.messages():
+            kinds.append(message["kind"])
+            if message["kind"] == "delete":
+                break
+        assert kinds == ["update", "delete"], "the old server logged what the new rule looks at"
+        assert new.request("GET", "/api/sync/pull?since=0", token=token)[0] in (200, 410)
+
+
+def test_old_servers_serve_replicas_again_when_the_new_one_was_a_mistake(tmp_path: Path) -> None:
+    url = fresh_database()
+    with of_two_versions(tmp_path, url) as (old, new):
+        token, _ = old.guest()
+        until(lambda: old.request("GET", "/api/sync/pull?since=0", token=token)[0] == 503, "the old to notice")
+        new.kill()
+        with serving(write_app(tmp_path / "again"), env={"DATABASE_URL": url}) as again:
+
+            def pulls() -> bool:
+                return old.request("GET", "/api/sync/pull?since=0", token=token)[0] != 503
+
+            until(pulls, "the old to be served again")
+            client = old.socket(token)
+            assert client.is_open()
+            status, row = again.request("POST", "/api/entities/Post", {"title": "x"}, token=token)
+            assert status == 201
+            assert client.next()["row_id"] == row["id"]

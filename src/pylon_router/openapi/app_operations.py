@@ -212,7 +212,7 @@ def _links(entities: list[str]) -> Operations:
         ("POST", "/api/unlink"): Operation(
             summary="Let a relation of a row lead nowhere.",
             tag="graphs",
-            body=partial_record(ends, ends),
+            body=partial_record(linked, ends),
             answers={200: whole(unlinked=YES)},
             refusals=(409,),
         ),

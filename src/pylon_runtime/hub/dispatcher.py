@@ -29,6 +29,8 @@ from pylon_runtime.hub.relay import RelayQueue, disconnect_notice
 
 _log = structlog.get_logger(__name__)
 
+_REPLACED = "The server is being replaced; pull, then reconnect."
+
 _OPEN, _CLOSING = ConnectionState.OPEN, ConnectionState.CLOSING
 _LEAVING, _GONE = ConnectionState.LEAVING, ConnectionState.GONE
 
@@ -52,6 +54,7 @@ class Dispatcher:
         self._now = clock.monotonic()
         self._next_tick = self._now
         self._stop_at: float | None = None
+        self._is_on = True
         self._selector = selectors.DefaultSelector()
         self._selector.register(mailbox.fd, selectors.EVENT_READ)
         self._calls: deque[Call] = deque()
@@ -90,6 +93,15 @@ class Dispatcher:
         self._pings.append((self._now + self._limits.ping_interval_s, connection))
         if self._stop_at is not None:
             self.close(connection, close_codes.GOING_AWAY, "The server is stopping.")
+        elif not self._is_on:
+            self.close(connection, close_codes.SERVICE_RESTART, _REPLACED)
+
+    def turn(self, is_on: bool) -> None:  # noqa: FBT001 - as it is told
+        """Off, nobody stays connected."""
+        self._is_on = is_on
+        if not is_on:
+            for connection in list(self.connections):
+                self.close(connection, close_codes.SERVICE_RESTART, _REPLACED)
 
     def flush_outbox(self, connection: Connection) -> None:
         if connection.state is _OPEN and connection.unsent is None and connection.outbox:

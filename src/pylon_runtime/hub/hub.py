@@ -17,13 +17,14 @@ import msgspec
 
 from pylon_auth.context import AuthContext
 from pylon_core.clock import Clock
-from pylon_http import ChangeEvent
+from pylon_http import ChangeEvent, DataStore
 from pylon_runtime.hub.audience import FrameSource, ReadPolicy
 from pylon_runtime.hub.connection import Connection
 from pylon_runtime.hub.dispatcher import Dispatcher
 from pylon_runtime.hub.limits import HubLimits
 from pylon_runtime.hub.log import EventLog
 from pylon_runtime.hub.mailbox import Mailbox
+from pylon_runtime.hub.priming import recent
 from pylon_runtime.hub.relay import RelayQueue
 from pylon_runtime.threads import join, spawn
 from pylon_sync.wire import Projection
@@ -75,6 +76,18 @@ class Hub:
             return
         self._mailbox.post(partial(self._dispatcher.stop, deadline))
         join([thread], deadline + _LAST_WORDS_S, self._clock)
+
+    def follow(self, store: DataStore) -> None:
+        """Hear of every commit from now on, and of those just before: a client may have pulled from another
+        server, or from the one that ran here before, and missed since then what it will not pull again.
+        """
+        self._events.await_priming()
+        store.subscribe(self.publish)
+        self._events.prime(recent(store, self._limits, self._clock), self._clock.monotonic())
+
+    def turn(self, is_on: bool) -> None:  # noqa: FBT001 - as it is told
+        """Off, close every socket (1012) and take none, until it is on again."""
+        self._mailbox.post(partial(self._dispatcher.turn, is_on))
 
     def publish(self, events: Sequence[ChangeEvent]) -> None:
         """Take in committed events, in seq order: the listener for ``DataStore.subscribe``. Never blocks."""

@@ -2,14 +2,15 @@
 
 Positions are consecutive where seqs may jump, so a cursor is one integer and falling out of the log is one
 comparison. The committing thread appends and evicts under the lock; the dispatcher, the only reader, looks
-entries up without it and takes a missing one as evicted. The two frames of an entry are made by the
+entries up without it and takes a missing one as evicted. At the start of a server, what is appended waits until
+the log has been primed with what came before it. The two frames of an entry are made by the
 dispatcher, each at most once.
 """
 
 import math
 import threading
 from bisect import bisect_left
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from pylon_http import ChangeEvent
@@ -38,6 +39,7 @@ class EventLog:
         self._lock = threading.Lock()
         self._entries: dict[int, LogEntry] = {}
         self._last_seq = 0
+        self._unprimed: list[ChangeEvent] | None = None
         self._bytes_evicted = 0
         self._bytes_so_far = 0
         self.first = 0
@@ -48,15 +50,32 @@ class EventLog:
     def append(self, events: Sequence[ChangeEvent], now: float) -> None:
         """Events already here, by seq, are passed over, so a caller may overlap two deliveries."""
         with self._lock:
-            for event in events:
-                if event.seq <= self._last_seq:
-                    continue
-                self._last_seq = event.seq
-                self._bytes_so_far += _weight(event)
-                self._entries[self.end] = LogEntry(event, now, self._bytes_so_far)
-                self.end += 1
-            while self._is_over_full():
-                self._evict_oldest()
+            if self._unprimed is None:
+                self._append(events, now)
+            else:
+                self._unprimed.extend(events)
+
+    def await_priming(self) -> None:
+        with self._lock:
+            self._unprimed = []
+
+    def prime(self, events: Iterable[ChangeEvent], now: float) -> None:
+        """``events`` come before what was appended since ``await_priming``, or overlap with it."""
+        with self._lock:
+            waiting, self._unprimed = self._unprimed or [], None
+            self._append(events, now)
+            self._append(waiting, now)
+
+    def _append(self, events: Iterable[ChangeEvent], now: float) -> None:
+        for event in events:
+            if event.seq <= self._last_seq:
+                continue
+            self._last_seq = event.seq
+            self._bytes_so_far += _weight(event)
+            self._entries[self.end] = LogEntry(event, now, self._bytes_so_far)
+            self.end += 1
+        while self._is_over_full():
+            self._evict_oldest()
 
     def entry(self, position: int) -> LogEntry | None:
         return self._entries.get(position)

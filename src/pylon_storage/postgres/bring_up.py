@@ -4,6 +4,8 @@ Several processes may start at once: each takes the schema's lock first and then
 one transaction. Read committed, so that it sees what the one before it did.
 """
 
+import re
+
 import psycopg
 
 from pylon_core.manifest import AppManifest
@@ -11,6 +13,7 @@ from pylon_http import DataError
 from pylon_storage import schema, sessions
 from pylon_storage.files.index import TABLES as FILE_TABLES
 from pylon_storage.postgres import changelog
+from pylon_storage.postgres.changelog import LogEra
 from pylon_storage.postgres.connection import Connection
 from pylon_storage.postgres.dialect import TEXT, PostgresDialect
 from pylon_storage.postgres.statements import TransactionStatements
@@ -32,6 +35,9 @@ JOIN pg_database AS d ON d.datname = current_database()
 LEFT JOIN pg_collation AS c ON c.oid = a.attcollation
 WHERE t.relnamespace = current_schema()::regnamespace AND t.relkind IN ('r', 'p')
 """
+_INDEXES = "SELECT relname FROM pg_class WHERE relnamespace = current_schema()::regnamespace AND relkind = 'i'"
+_CREATED_INDEX = re.compile(r'CREATE (?:UNIQUE )?INDEX IF NOT EXISTS (?:"((?:[^"]|"")+)"|(\w+))')
+_NAME_BYTES_MAX = 63
 
 _DECLARED = {
     "bigint": "BIGINT",
@@ -43,18 +49,25 @@ _TEXTS = frozenset({"text", "character varying"})
 _BY_CODE_POINT = frozenset({"C", "POSIX", "C.UTF-8", "C.utf8", "ucs_basic", "pg_c_utf8"})
 
 
-def bring_up(connection: Connection, manifest: AppManifest, visibility: str) -> int:
-    """The newest seq. Raises DataError SCHEMA_INIT_FAILED."""
+def bring_up(connection: Connection, manifest: AppManifest, visibility: str) -> tuple[int, LogEra]:
+    """The newest seq, and the era the log is in. Raises DataError SCHEMA_INIT_FAILED."""
     check_version(connection.info.server_version)
+    check_names(manifest)
     statements = TransactionStatements(connection, b"BEGIN ISOLATION LEVEL READ COMMITTED")
     try:
-        for text in (_LOCK, *_NO_HURRY, *changelog.TABLES, *sessions.TABLES, *FILE_TABLES):
+        for text in (_LOCK, *_NO_HURRY):
             statements.all(text)
-        for text in schema.additions(manifest, _existing(statements), PostgresDialect()):
-            connection.execute(text.encode())
-        newest = changelog.renew_for(statements, visibility)
+        indexes = {name for (name,) in statements.all(_INDEXES)}
+        additions = schema.additions(manifest, _existing(statements), PostgresDialect())
+        for text in (*changelog.TABLES, *sessions.TABLES, *FILE_TABLES, *additions):
+            # Also where there is nothing to create, it would wait for all who write to the table, and they for it.
+            if _created_index(text) not in indexes:
+                connection.execute(text.encode())
         prepare(statements, manifest, PostgresDialect(), TsvectorIndex)
+        # Last, since everybody waits at the end of the log.
+        newest = changelog.renew_for(statements, visibility)
         connection.execute(b"COMMIT")
+        era = changelog.era(connection, visibility)
     except (psycopg.Error, Restart) as error:
         said = error.diag.message_primary if isinstance(error, psycopg.Error) else None
         raise DataError(
@@ -62,7 +75,7 @@ def bring_up(connection: Connection, manifest: AppManifest, visibility: str) -> 
             f"The database could not be brought up to the manifest: {said or 'the connection was lost'}.",
             hint="A new unique field or index fails while rows still share a value.",
         ) from error
-    return newest
+    return newest, era
 
 
 def check_version(number: int) -> None:
@@ -75,11 +88,36 @@ def check_version(number: int) -> None:
         )
 
 
+def check_names(manifest: AppManifest) -> None:
+    """Postgres cuts longer names, after which two may be the same; and its own tables go before ours."""
+    for entity in manifest.entities:
+        if entity.name.startswith("pg_"):
+            raise DataError(
+                "SCHEMA_INIT_FAILED",
+                f"{entity.name} cannot be an entity: Postgres keeps names with pg_ to itself.",
+            )
+        for name in (entity.name, *(field.name for field in entity.fields)):
+            if len(name.encode()) > _NAME_BYTES_MAX:
+                raise DataError(
+                    "SCHEMA_INIT_FAILED",
+                    f"{name} is too long a name: Postgres takes {_NAME_BYTES_MAX} bytes.",
+                )
+
+
 def _existing(statements: Statements) -> dict[str, dict[str, str]]:
     tables: dict[str, dict[str, str]] = {}
     for table, column, kind, collation in statements.all(_COLUMNS):
         tables.setdefault(table, {})[column] = _declared(kind, collation)
     return tables
+
+
+def _created_index(text: str) -> str | None:
+    """The name of the index that a statement creates, as Postgres would cut it."""
+    found = _CREATED_INDEX.match(text)
+    if found is None:
+        return None
+    name = found[2] or found[1].replace('""', '"')
+    return name.encode()[:_NAME_BYTES_MAX].decode(errors="ignore")
 
 
 def _declared(kind: str, collation: str | None) -> str:

@@ -8,18 +8,25 @@ whoever holds the lock sees, or is, the newest entry, and a reader's snapshot ha
 has. Nothing slow happens under the lock: work, its waits and its rollbacks are over by then. Sequences do not roll
 back, so a commit that fails leaves a gap in the seqs, never a seq used twice.
 
-``_pylon_meta`` keeps ``floor`` and ``visibility`` as on SQLite. Functions on a connection, whose holder calls
-them.
+``_pylon_meta`` keeps ``floor`` and ``visibility`` as on SQLite. While servers are replaced by ones with other
+policies, those of before go on writing: a renewal of the log begins an era, and each append is refused that was
+prepared in another one, in which the log had to keep something else of the rows before. An era is told by a
+sequence, since a transaction sees what that is now and not what it was when it began.
+
+Functions on a connection, whose holder calls them.
 """
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 import msgspec
+from psycopg import errors
 
 from pylon_core import jsontext
 from pylon_http import ChangeEvent, ChangeKind, LogPage, Row
 from pylon_storage.postgres.connection import Connection, Cursor
+from pylon_storage.postgres.pool import LOCK_MS
 from pylon_storage.statements import Statements
 
 CHANNEL = "pylon_changes"
@@ -37,6 +44,7 @@ TABLES = (
         " row_id TEXT NOT NULL, kind TEXT NOT NULL, data TEXT, before TEXT, timestamp_ms BIGINT NOT NULL)"
     ),
     "CREATE SEQUENCE IF NOT EXISTS _pylon_changes_seq OWNED BY _pylon_changes.seq",
+    "CREATE SEQUENCE IF NOT EXISTS _pylon_log_era",
     "CREATE TABLE IF NOT EXISTS _pylon_meta (key TEXT PRIMARY KEY, value TEXT NOT NULL)",
     (
         "CREATE TABLE IF NOT EXISTS _pylon_ops (scope TEXT NOT NULL, op_id TEXT NOT NULL, row_id TEXT NOT NULL,"
@@ -44,28 +52,49 @@ TABLES = (
     ),
 )
 
-_LOCK = f"SELECT pg_advisory_xact_lock({APPEND_LOCK})".encode()
+_LOCK = f"SELECT set_config('lock_timeout', '{LOCK_MS}', true), pg_advisory_xact_lock({APPEND_LOCK})".encode()
 _APPEND = (
     "WITH added AS (INSERT INTO _pylon_changes (seq, entity, row_id, kind, data, before, timestamp_ms)"
     " SELECT nextval('_pylon_changes_seq'), entity, row_id, kind, data, before, $6::bigint FROM"
     " unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[])"
     " AS entry (entity, row_id, kind, data, before) RETURNING seq)"
-    f" SELECT min(seq), pg_notify('{CHANNEL}', max(seq) || ' ' || $7) FROM added"
+    f" SELECT min(seq), pg_notify('{CHANNEL}', max(seq) || ' ' || $7),"
+    # There is no other way to make a plain statement fail.
+    " 1 / ((SELECT last_value FROM _pylon_log_era) = $8::bigint)::int FROM added"
 ).encode()
+_ERA = b"SELECT last_value, (SELECT value FROM _pylon_meta WHERE key = 'visibility') FROM _pylon_log_era"
 _PAGE = (
-    "SELECT seq, entity, row_id, kind, data, before, timestamp_ms FROM _pylon_changes WHERE seq > ?"
+    "SELECT seq, entity, row_id, kind, data, before, timestamp_ms,"
+    " (SELECT value FROM _pylon_meta WHERE key = 'visibility') FROM _pylon_changes WHERE seq > ?"
     " ORDER BY seq LIMIT ?"
 )
-_HEAD_AND_FLOOR = (
+_EXTENT = (
     "SELECT (SELECT coalesce(max(seq), 0) FROM _pylon_changes),"
-    " (SELECT coalesce(max(value)::bigint, 0) FROM _pylon_meta WHERE key = 'floor')"
+    " (SELECT coalesce(max(value)::bigint, 0) FROM _pylon_meta WHERE key = 'floor'),"
+    " (SELECT value FROM _pylon_meta WHERE key = 'visibility')"
 )
+_NEW_ERA = "SELECT setval('_pylon_log_era', last_value + 1) FROM _pylon_log_era"
 _KEEP_NEWEST_OF_EACH_ROW = (
     "DELETE FROM _pylon_changes WHERE seq NOT IN (SELECT max(seq) FROM _pylon_changes GROUP BY entity, row_id)"
 )
 _SET = "INSERT INTO _pylon_meta VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value"
 
+RENEWED = errors.DivisionByZero
+"""What ``append`` raises when the log has begun another era."""
+
 _row_decoder = msgspec.json.Decoder(dict)
+
+
+class LogEra(NamedTuple):
+    """Since when the log is written for which read policies; ``visibility`` is the fingerprint of our own."""
+
+    number: int
+    is_ours: bool
+    visibility: str
+
+
+Entry = tuple[str, str, ChangeKind, Row | None, Row | None]
+"""Entity, id, kind, the row after the change, what of it before decided who could read it."""
 
 
 class ChangeBuffer:
@@ -73,76 +102,126 @@ class ChangeBuffer:
 
     def __init__(self, timestamp_ms: int) -> None:
         self.timestamp_ms = timestamp_ms
-        self._entries: list[tuple[str, str, ChangeKind, Row | None, Row | None]] = []
+        self._steps: list[Entry | _Forgotten] = []
 
     def record(self, entity: str, row_id: str, kind: ChangeKind, row: Row | None, before: Row | None) -> None:
-        self._entries.append((entity, row_id, kind, row, before))
+        self._steps.append((entity, row_id, kind, row, before))
+
+    def forget(self, rows: Mapping[str, Sequence[str]]) -> None:
+        self._steps.append(_Forgotten({entity: frozenset(row_ids) for entity, row_ids in rows.items()}))
 
     def mark(self) -> int:
-        return len(self._entries)
+        return len(self._steps)
 
     def undo_to(self, mark: int) -> None:
-        del self._entries[mark:]
+        del self._steps[mark:]
 
-    def __len__(self) -> int:
-        return len(self._entries)
+    def entries(self) -> list[Entry]:
+        """What is left of them in the end."""
+        left: list[Entry] = []
+        for step in self._steps:
+            if isinstance(step, _Forgotten):
+                left = [kept for entry in left if (kept := step.left_of(entry)) is not None]
+            else:
+                left.append(step)
+        return left
 
-    def columns(self) -> list[Any]:
-        """The entries as parameters of ``append``; made before the lock is taken."""
-        entities, row_ids, kinds, rows, befores = zip(*self._entries, strict=True)
-        return [
+
+@dataclass(frozen=True, slots=True)
+class _Forgotten:
+    """Ids by entity."""
+
+    rows: Mapping[str, frozenset[str]]
+
+    def left_of(self, entry: Entry) -> Entry | None:
+        """As ``SqlTx.forget`` has it."""
+        entity, row_id, _, row, before = entry
+        if row is None or row_id not in self.rows.get(entity, ()):
+            return entry
+        return None if before is None else (entity, row_id, ChangeKind.DELETE, None, before)
+
+
+class Appendix:
+    """The entries that a transaction appends in the end, as parameters; made before the lock is taken."""
+
+    def __init__(self, entries: Sequence[Entry], timestamp_ms: int) -> None:
+        self._entries = entries
+        self._timestamp_ms = timestamp_ms
+        entities, row_ids, kinds, rows, befores = zip(*entries, strict=True)
+        self.columns = [
             list(entities),
             list(row_ids),
             [kind.value for kind in kinds],
             list(map(_encoded, rows)),
             list(map(_encoded, befores)),
-            self.timestamp_ms,
+            timestamp_ms,
         ]
 
     def events(self, first: int) -> list[ChangeEvent]:
         """The entries, once it is known which seq the first of them got: under the lock they are consecutive."""
         return [
-            ChangeEvent(seq, *entry, self.timestamp_ms) for seq, entry in enumerate(self._entries, start=first)
+            ChangeEvent(seq, *entry, self._timestamp_ms) for seq, entry in enumerate(self._entries, start=first)
         ]
 
 
-def append(connection: Connection, columns: Sequence[Any], origin: str) -> Cursor:
+def append(connection: Connection, appendix: Appendix, era: int, origin: str) -> Cursor:
     """Take the end of the log until the transaction is over, append, and tell every process, once it is committed,
-    how far it goes now and which of them did it. The result begins with the first seq."""
+    how far it goes now and which of them did it. The result begins with the first seq. Raises ``RENEWED`` when
+    this is not the number of the log's era any more."""
     connection.execute(_LOCK)
-    return connection.execute(_APPEND, [*columns, origin])
+    return connection.execute(_APPEND, [*appendix.columns, origin, era])
 
 
-def head_and_floor(statements: Statements) -> tuple[int, int]:
-    found = statements.one(_HEAD_AND_FLOOR)
+def era(connection: Connection, visibility: str) -> LogEra:
+    """The log's era as it is for a process with policies of this fingerprint. Waits for one that is just begun."""
+    with connection.pipeline():
+        connection.execute(b"BEGIN ISOLATION LEVEL READ COMMITTED", prepare=False)
+        connection.execute(_LOCK)
+        cursor = connection.execute(_ERA)
+        connection.execute(b"COMMIT", prepare=False)
+    found = cursor.fetchone()
     assert found is not None
-    newest, floor = found
-    return max(newest, floor), floor
+    number, of_log = found
+    return LogEra(number, of_log == visibility, visibility)
 
 
-def page(statements: Statements, since: int, limit: int) -> tuple[Sequence[ChangeEvent], bool]:
-    """At most ``limit`` entries after ``since``, and whether more follow."""
-    found = statements.all(_PAGE, (since, limit + 1))
-    return [_event(columns) for columns in found[:limit]], len(found) > limit
+class Extent(NamedTuple):
+    """From where to where the log goes, and the fingerprint of the policies it is written for."""
+
+    newest: int
+    floor: int
+    visibility: str | None
 
 
-def log_page(statements: Statements, since: int, limit: int) -> LogPage:
+def extent(statements: Statements) -> Extent:
+    found = statements.one(_EXTENT)
+    assert found is not None
+    newest, floor, visibility = found
+    return Extent(max(newest, floor), floor, visibility)
+
+
+def page(statements: Statements, since: int, limit: int) -> tuple[Sequence[ChangeEvent], str | None]:
+    """At most ``limit`` entries after ``since``, and for which policies they are written, if there are any."""
+    found = statements.all(_PAGE, (since, limit))
+    return [_event(columns) for *columns, _ in found], found[0][-1] if found else None
+
+
+def log_page(statements: Statements, since: int, limit: int) -> tuple[LogPage, str | None]:
     """``statements`` see one state."""
-    newest, floor = head_and_floor(statements)
-    events, has_more = page(statements, since, limit)
-    return LogPage(events, has_more, newest, floor)
+    newest, floor, visibility = extent(statements)
+    events, _ = page(statements, since, limit + 1)
+    return LogPage(events[:limit], len(events) > limit, newest, floor), visibility
 
 
 def renew_for(statements: Statements, visibility: str) -> int:
     """Start a new log when the read policies are not those it was written under: an insert for each row. The
-    newest
-    seq."""
+    newest seq."""
     statements.one(_LOCK.decode())
-    found = statements.one("SELECT value FROM _pylon_meta WHERE key = 'visibility'")
-    newest, _ = head_and_floor(statements)
-    if found == (visibility,):
+    newest, _, of_log = extent(statements)
+    if of_log == visibility:
         return newest
-    if found is not None and newest:
+    statements.all(_NEW_ERA)
+    if of_log is not None and newest:
         for text in (
             _KEEP_NEWEST_OF_EACH_ROW,
             "DELETE FROM _pylon_changes WHERE data IS NULL",
@@ -156,7 +235,8 @@ def renew_for(statements: Statements, visibility: str) -> int:
             "SELECT setval('_pylon_changes_seq', greatest(?, (SELECT max(seq) FROM _pylon_changes)))", (floor,)
         )
     _set(statements, "visibility", visibility)
-    newest, _ = head_and_floor(statements)
+    newest = extent(statements).newest
+    statements.all("SELECT pg_notify(?, ? || ' renewed')", (CHANNEL, str(newest)))
     return newest
 
 
@@ -172,6 +252,6 @@ def _decoded(text: str | None) -> dict[str, Any] | None:
     return None if text is None else _row_decoder.decode(text)
 
 
-def _event(columns: tuple[Any, ...]) -> ChangeEvent:
+def _event(columns: Sequence[Any]) -> ChangeEvent:
     seq, entity, row_id, kind, data, before, timestamp_ms = columns
     return ChangeEvent(seq, entity, row_id, ChangeKind(kind), _decoded(data), _decoded(before), timestamp_ms)

@@ -5,6 +5,9 @@ job in a savepoint, commits once and tells every owner. One thread leads at a ti
 transactions of their own, of which this is just one: when the group loses against them it is run again like any
 other, and when that fails as a whole each job is run by itself, so that one that cannot win takes nobody along.
 
+A group does not wait for what others have changed and not committed yet, which may be a function that talks for
+half a minute: such a job is put off, and done by itself when the lead is given away.
+
 Any thread may call any method. ``_lock`` guards the queue, the lead and the closed flag, and is never held while
 work or Postgres runs.
 """
@@ -12,11 +15,13 @@ work or Postgres runs.
 import threading
 from collections import deque
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from functools import partial
 from typing import Any, TypeVar
 
 from pylon_core.clock import Clock
 from pylon_http import DataError, Outcome
+from pylon_storage.postgres.pool import LOCK_MS
 from pylon_storage.postgres.transactions import Transaction, TransactionRunner
 from pylon_storage.postgres.translate import Restart
 
@@ -27,6 +32,10 @@ GROUP_JOBS_MAX = 60
 GROUP_SECONDS = 0.008
 """A group stops taking work after this long, so that the first in it does not wait for many slow ones."""
 GROUP_ATTEMPTS_MAX = 3
+GROUP_LOCK_MS = 25
+"""How long a job in a group waits for others' transactions: longer than those of other groups take."""
+PUT_OFF_SECONDS = 10.0
+"""How long those put off together may wait in all."""
 
 Work = Callable[[Transaction], Any]
 
@@ -34,30 +43,34 @@ Work = Callable[[Transaction], Any]
 class _Job:
     """Work in the queue; ``done`` is told what became of it."""
 
-    __slots__ = ("_done", "error", "result", "work")
+    __slots__ = ("_done", "error", "is_put_off", "result", "work")
 
     def __init__(self, work: Work, done: Callable[[Outcome[Any]], None]) -> None:
         self.work = work
         self._done = done
         self.result: Any = None
         self.error: BaseException | None = None
+        self.is_put_off = False
 
     def do(self, transaction: Transaction) -> None:
         """Its failure undoes it alone."""
-        self.result, self.error = None, None
+        self.result, self.error, self.is_put_off = None, None, False
+        transaction.statements.gave_up_waiting = False
         mark = transaction.changes.mark()
         try:
             with transaction.statements.savepoint():
                 self.result = self.work(transaction)
+                _check_it_did_not_wait(transaction)
         except Restart:
             raise
         except BaseException as error:  # noqa: BLE001 - it belongs to whoever brought the work
             self.error = error
+            self.is_put_off = transaction.statements.gave_up_waiting
             transaction.changes.undo_to(mark)
 
-    def do_alone(self, runner: TransactionRunner) -> None:
+    def do_alone(self, runner: TransactionRunner, lock_ms: int = LOCK_MS) -> None:
         try:
-            self.result, self.error = runner.run(self.work), None
+            self.result, self.error = runner.run(self.work, lock_ms=lock_ms), None
         except BaseException as error:  # noqa: BLE001 - it belongs to whoever brought the work
             self.error = error
 
@@ -66,8 +79,13 @@ class _Job:
 
 
 class GroupCommitter:
-    def __init__(self, runner: TransactionRunner, clock: Clock) -> None:
+    """``place`` is one among those that keep a connection for long, or raises NOT_AVAILABLE."""
+
+    def __init__(
+        self, runner: TransactionRunner, place: Callable[[], AbstractContextManager[None]], clock: Clock
+    ) -> None:
         self._runner = runner
+        self._place = place
         self._clock = clock
         self._left_over: Callable[[], None] = _nobody
         self._lock = threading.Lock()
@@ -91,22 +109,26 @@ class GroupCommitter:
         """Lead one group, unless somebody leads or nothing waits; whether it did."""
         if not self._take_lead():
             return False
+        jobs: list[_Job] = []
         try:
-            self._lead()
+            jobs = self._lead()
         finally:
             self._give_lead_away()
+            self._do_put_off(jobs)
         return True
 
     def drain(self) -> None:
         """Do what is queued by now, unless somebody is at it."""
         if not self._queue or not self._take_lead():
             return
+        jobs: list[_Job] = []
         try:
             due = len(self._queue)
-            while due > 0:
-                due -= self._lead()
+            while len(jobs) < due:
+                jobs += self._lead()
         finally:
             self._give_lead_away()
+            self._do_put_off(jobs)
 
     def close(self) -> None:
         """Refuse new work, do what is queued. Safe twice."""
@@ -132,11 +154,11 @@ class GroupCommitter:
         if left_over:
             self._left_over()
 
-    def _lead(self) -> int:
-        """Run one group and tell every owner, whatever happens; how many they were."""
+    def _lead(self) -> list[_Job]:
+        """Run one group and tell every owner, whatever happens, save of those put off; all of them."""
         jobs: list[_Job] = []
         try:
-            self._runner.run(partial(self._do_jobs, jobs), GROUP_ATTEMPTS_MAX)
+            self._runner.run(partial(self._do_jobs, jobs), GROUP_ATTEMPTS_MAX, GROUP_LOCK_MS)
         except DataError as error:
             self._failed(jobs, error)
         except BaseException:
@@ -146,8 +168,21 @@ class GroupCommitter:
             raise
         finally:
             for job in jobs:
+                if not job.is_put_off:
+                    job.settle()
+        return jobs
+
+    def _do_put_off(self, jobs: list[_Job]) -> None:
+        deadline = self._clock.monotonic() + PUT_OFF_SECONDS
+        for job in jobs:
+            if job.is_put_off:
+                left_ms = int(1000 * (deadline - self._clock.monotonic()))
+                try:
+                    with self._place():
+                        job.do_alone(self._runner, max(GROUP_LOCK_MS, left_ms))
+                except DataError as error:
+                    job.error = error
                 job.settle()
-        return len(jobs)
 
     def _do_jobs(self, jobs: list[_Job], transaction: Transaction) -> None:
         """Fill ``jobs`` from the queue, doing each; run again, do them all again."""
@@ -166,14 +201,22 @@ class GroupCommitter:
     def _failed(self, jobs: list[_Job], error: DataError) -> None:
         if error.code == "CONFLICT":
             for job in jobs:
-                job.do_alone(self._runner)
+                if not job.is_put_off:
+                    job.do_alone(self._runner)
             return
         if not jobs:  # no transaction could be begun: it would fail for all of them alike
             with self._lock:
                 jobs.extend(self._queue)
                 self._queue.clear()
         for job in jobs:
-            job.error = job.error or error
+            job.error = error if job.is_put_off else job.error or error
+            job.is_put_off = False
+
+
+def _check_it_did_not_wait(transaction: Transaction) -> None:
+    """In vain, and went on regardless."""
+    if transaction.statements.gave_up_waiting:
+        raise DataError("NOT_AVAILABLE", "Somebody else is changing the same. Try again soon.")
 
 
 def _nobody() -> None:

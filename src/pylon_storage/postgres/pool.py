@@ -5,17 +5,23 @@ while it lay idle (the server restarted, somebody ended it) shows in its socket,
 lent: that takes a microsecond, where asking the server would take a round trip for every request.
 
 While the server is known to be gone nobody waits long for a connection, but the pool keeps trying, so whoever
-comes after it is back gets one. ``is_available`` is a plain flag, written by whoever found out last, as is when
-the idle ones were given up last.
+comes after it is back gets one. While all are lent, one waits for the next. Whoever will keep one for long, since
+it waits for something else than the database meanwhile, takes a place for that first (``long_work``): there are
+fewer places than connections, so the others always find some that come back soon.
+
+``is_available`` is a plain flag, written by whoever found out last, as is when the idle ones were given up last.
 
 Any thread may call any method.
 """
 
 import logging
+import os
 import select
+import socket
+import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import psycopg
@@ -28,10 +34,14 @@ from pylon_http import DataError
 from pylon_storage.postgres import values
 from pylon_storage.postgres.connection import Connection
 
-CONNECTIONS_MIN = 2
+CONNECTIONS_IDLE = 2
 CONNECTIONS_MAX = 20
-WAIT_SECONDS = 2.0
-"""How long a request waits for a connection before it is told to come again."""
+LONG_SHARE = 0.75
+"""Of the connections, for long work."""
+WAIT_SECONDS = 10.0
+"""How long a request waits for a connection while all are lent."""
+LOOK_SECONDS = 1.0
+"""How often it looks meanwhile whether the server is gone."""
 WAIT_SECONDS_WHEN_GONE = 0.05
 CLOSE_SECONDS = 5.0
 GIVE_UP_SECONDS = 0.25
@@ -67,13 +77,14 @@ class Pool:
         self.is_available = True
         """Whether the server could be reached at the last try."""
         self._given_up_at = -GIVE_UP_SECONDS
+        self._lent: set[Connection] = set()
+        self._long_places = threading.Semaphore(max(1, int(connections_max * LONG_SHARE)))
         self._pool: ConnectionPool[Connection] = ConnectionPool(
             conninfo,
             kwargs=_options(),
             configure=_configure,
-            min_size=min(CONNECTIONS_MIN, connections_max),
+            min_size=min(CONNECTIONS_IDLE, connections_max),
             max_size=connections_max,
-            timeout=WAIT_SECONDS,
             reconnect_timeout=1.0,
             reconnect_failed=lambda _pool: self.note_unreachable(),
             name="postgres",
@@ -98,18 +109,31 @@ class Pool:
         finally:
             loan.end()
 
+    @contextmanager
+    def long_work(self, wait_s: float) -> Iterator[None]:
+        """A place for what will keep a connection for long. Raises DataError NOT_AVAILABLE."""
+        with blocking():
+            has_place = self._long_places.acquire(timeout=max(0.0, wait_s))
+        if not has_place:
+            raise _busy()
+        try:
+            yield
+        finally:
+            self._long_places.release()
+
     def take(self) -> Connection:
-        wait = WAIT_SECONDS if self.is_available else WAIT_SECONDS_WHEN_GONE
         while True:
-            connection = self._get(wait)
+            connection = self._get()
             if not _is_dead(connection):
                 break
             connection.close()
             self._pool.putconn(connection)
+        self._lent.add(connection)
         self.note_reached()
         return connection
 
     def give_back(self, connection: Connection) -> None:
+        self._lent.discard(connection)
         with blocking():
             self._pool.putconn(connection)
 
@@ -121,17 +145,32 @@ class Pool:
             self._given_up_at = now
             self._pool.drain()
 
+    def cut(self) -> None:
+        """The server does not answer: whoever waits for it finds the connection lost."""
+        lent = self._lent.copy()
+        if lent:
+            log.error("database_silent", connections=len(lent))
+        for connection in lent:
+            with suppress(OSError, psycopg.Error), socket.socket(fileno=os.dup(connection.fileno())) as wire:
+                wire.shutdown(socket.SHUT_RDWR)
+        self._pool.drain()
+
     def close(self) -> None:
         self._pool.close(CLOSE_SECONDS)
 
-    def _get(self, wait: float) -> Connection:
-        try:
-            with blocking():
-                return self._pool.getconn(wait)
-        except PoolClosed as error:
-            raise DataError("NOT_AVAILABLE", "The database is closed.") from error
-        except PoolTimeout as error:
-            raise _unavailable() from error
+    def _get(self) -> Connection:
+        deadline = time.monotonic() + WAIT_SECONDS
+        while True:
+            try:
+                with blocking():
+                    return self._pool.getconn(LOOK_SECONDS if self.is_available else WAIT_SECONDS_WHEN_GONE)
+            except PoolClosed as error:
+                raise DataError("NOT_AVAILABLE", "The database is closed.") from error
+            except PoolTimeout as error:
+                if not self.is_available:
+                    raise _unavailable() from error
+                if time.monotonic() >= deadline:
+                    raise _busy() from error
 
     def note_reached(self) -> None:
         """Somebody has spoken to the server, perhaps on a connection of its own."""
@@ -183,6 +222,10 @@ def _is_dead(connection: Connection) -> bool:
     poll = select.poll()
     poll.register(connection.fileno(), select.POLLIN)
     return bool(poll.poll(0))
+
+
+def _busy() -> DataError:
+    return DataError("NOT_AVAILABLE", "The database is busy. Try again soon.")
 
 
 def _unavailable() -> DataError:

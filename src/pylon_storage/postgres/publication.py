@@ -20,7 +20,7 @@ from pylon_http import ChangeEvent, DataError
 
 PAGE_EVENTS = 1_000
 
-Page = tuple[Sequence[ChangeEvent], bool]
+Page = Sequence[ChangeEvent]
 
 log = structlog.get_logger("pylon.storage")
 
@@ -88,7 +88,7 @@ class Publication:
             if events:
                 self._deliver(events)
             with self._lock:
-                # A seq that is wanted and not in the log any more was compacted away.
+                # A seq that is wanted and cannot be read was compacted away, or is not for us.
                 self._told = events[-1].seq if events else self._wanted
                 for first in [first for first in self._own if first <= self._told]:
                     del self._own[first]
@@ -98,4 +98,4 @@ class Publication:
             if self._told >= self._wanted:
                 return None
             own = self._own.get(self._told + 1)
-        return own if own is not None else self._read(self._told, PAGE_EVENTS)[0]
+        return own if own is not None else self._read(self._told, PAGE_EVENTS)

@@ -2,17 +2,21 @@
 
 In Postgres a statement that fails takes its whole transaction with it. So each statement of a transaction is sent
 in one go with a savepoint before it and its release behind it: one round trip as before, hardly slower, and the
-transaction stays usable. The first behind BEGIN or a savepoint needs none of its own.
+transaction stays usable. The first behind BEGIN or a savepoint needs none of its own. A write that the database
+has no reason to refuse, such as that of the text index, goes along with the next statement.
 """
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import psycopg
+from psycopg import errors
 
 from pylon_core.turns import blocking
 from pylon_http import DataError
+from pylon_storage.budget import within
 from pylon_storage.postgres import notices
 from pylon_storage.postgres.connection import Connection, Cursor, roll_back, undo
 from pylon_storage.postgres.placeholders import numbered
@@ -31,7 +35,7 @@ from pylon_storage.statements import Columns, Statements
 _BEGIN_READING = b"BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 _SAVEPOINT = b"SAVEPOINT statement"
 _RELEASE = b"RELEASE statement"
-_ID = b"SELECT pg_current_xact_id()::text"
+_ID = b"SELECT pg_current_xact_id()::text, set_config('lock_timeout', $1, true)"
 _PART = b"SAVEPOINT part"
 _UNDO_TO_PART = b"ROLLBACK TO part"
 _RELEASE_PART = b"RELEASE part"
@@ -58,9 +62,15 @@ class SingleStatements:
         except Restart as lost:
             raise _gone() from lost
 
+    def bounded(self, text: str, params: Sequence[Any], chars_max: int) -> list[Columns]:
+        return within(self.all(text, params), chars_max)
+
     def one(self, text: str, params: Sequence[Any] = ()) -> Columns | None:
         found = self.all(text, params)
         return found[0] if found else None
+
+    def write(self, text: str, params: Sequence[Any] = ()) -> None:
+        self.all(text, params)
 
     def _run(self, text: str, params: Sequence[Any]) -> list[Columns]:
         connection = self._loan.connection
@@ -73,6 +83,14 @@ class SingleStatements:
             raise refused(error) from error
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Write:
+    """A statement that goes along with the next."""
+
+    text: bytes
+    params: Sequence[Any]
+
+
 class TransactionStatements:
     """A transaction that begins with its first statement. Used by one thread at a time.
 
@@ -83,8 +101,8 @@ class TransactionStatements:
     def __init__(self, connection: Connection, begin: bytes) -> None:
         self._connection = connection
         self._begin = begin
-        self._unsent: list[bytes] = [begin]
-        self._guards = {begin: _ROLLBACK, _PART: _UNDO_TO_PART}
+        self._unsent: list[bytes | _Write] = [begin]
+        self._guards: dict[bytes | _Write, bytes] = {begin: _ROLLBACK, _PART: _UNDO_TO_PART}
         """What goes back to before a statement that was sent right behind one of these."""
         self.is_over = False
 
@@ -94,9 +112,15 @@ class TransactionStatements:
         except ENCODING_ERRORS as error:
             raise refused(error) from error
 
+    def bounded(self, text: str, params: Sequence[Any], chars_max: int) -> list[Columns]:
+        return within(self.all(text, params), chars_max)
+
     def one(self, text: str, params: Sequence[Any] = ()) -> Columns | None:
         found = self.all(text, params)
         return found[0] if found else None
+
+    def write(self, text: str, params: Sequence[Any] = ()) -> None:
+        self.all(text, params)
 
     def _run(self, text: bytes, params: Sequence[Any]) -> Cursor:
         if self.is_over:
@@ -119,7 +143,13 @@ class TransactionStatements:
     def _send_unsent(self) -> None:
         unsent, self._unsent = self._unsent, []
         for text in unsent:
-            self._connection.execute(text, prepare=False)
+            self._send(text)
+
+    def _send(self, unsent: "bytes | _Write") -> None:
+        if isinstance(unsent, bytes):
+            self._connection.execute(unsent, prepare=False)
+        else:
+            self._connection.execute(unsent.text, unsent.params)
 
     def _recover(self, error: Exception, undoing: bytes) -> None:
         """Make the transaction usable again, or raise ``Restart`` when there is none any more."""
@@ -167,11 +197,17 @@ class ReadStatements(TransactionStatements):
 
 
 class WritingStatements(TransactionStatements):
-    """A transaction that writes. With its first statement it learns its id, by which its outcome can be asked."""
+    """A transaction that writes. With its first statement it learns its id, by which its outcome can be asked.
 
-    def __init__(self, connection: Connection, begin: bytes, origin: str) -> None:
+    ``lock_ms`` is how long each statement waits for what others have changed and not committed yet.
+    """
+
+    def __init__(self, connection: Connection, begin: bytes, origin: str, lock_ms: int) -> None:
         super().__init__(connection, begin)
         self._origin = origin
+        self._lock_ms = str(lock_ms)
+        self.gave_up_waiting = False
+        """Whether one has waited in vain since this was last set."""
         self._id: Cursor | None = None
 
     @property
@@ -182,6 +218,12 @@ class WritingStatements(TransactionStatements):
         found = self._id.fetchone()
         assert found is not None
         return str(found[0])
+
+    def write(self, text: str, params: Sequence[Any] = ()) -> None:
+        if self._begin in self._unsent or _PART in self._unsent:  # it would have to be taken back with these
+            super().write(text, params)
+        else:
+            self._unsent.append(_Write(numbered(text), params))
 
     def change(self, text: str, params: Sequence[Any], entity: str, code: str) -> None:
         try:
@@ -200,10 +242,9 @@ class WritingStatements(TransactionStatements):
             yield
         except BaseException:
             if not self.is_over and self._has_said_part():
-                inner, self._unsent = (
-                    self._unsent,
-                    [],
-                )  # releases, without which one would go back to an inner part
+                # Releases, without which one would go back to an inner part.
+                inner = [text for text in self._unsent if isinstance(text, bytes)]
+                self._unsent = []
                 self._undo(b"; ".join([*inner, _UNDO_PART]))
             raise
         if self._has_said_part():
@@ -225,11 +266,15 @@ class WritingStatements(TransactionStatements):
         return cursor
 
     def _send_unsent(self) -> None:
-        if self._begin in self._unsent:
-            super()._send_unsent()
-            self._id = self._connection.execute(_ID)
-        else:
-            super()._send_unsent()
+        unsent, self._unsent = self._unsent, []
+        for text in unsent:
+            self._send(text)
+            if text == self._begin:
+                self._id = self._connection.execute(_ID, (self._lock_ms,))
+
+    def _recover(self, error: Exception, undoing: bytes) -> None:
+        self.gave_up_waiting = self.gave_up_waiting or isinstance(error, errors.LockNotAvailable)
+        super()._recover(error, undoing)
 
 
 def _gone() -> DataError:

@@ -6,20 +6,23 @@ Whatever any process commits is told to the subscribers of all (``publication``,
 """
 
 import secrets
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, suppress
 from functools import partial
 from typing import TypeVar
+
+import structlog
 
 from pylon_core.clock import Clock
 from pylon_core.ids import RowIds
 from pylon_core.manifest import AppManifest
-from pylon_http import DataError, DataStore, LogPage, Outcome, Reader, Row, TxStore
+from pylon_http import ChangeEvent, DataError, DataStore, LogPage, Outcome, Reader, Row, TxStore
 from pylon_storage.catalog import Catalog
 from pylon_storage.counts import CountCache, SnapshotReader
 from pylon_storage.faults import FaultPoints
 from pylon_storage.postgres import changelog
 from pylon_storage.postgres.bring_up import bring_up
+from pylon_storage.postgres.changelog import LogEra
 from pylon_storage.postgres.committer import GroupCommitter
 from pylon_storage.postgres.connection import Connection
 from pylon_storage.postgres.dialect import PostgresDialect
@@ -40,6 +43,8 @@ from pylon_storage.subscribers import Listener, Subscribers
 T = TypeVar("T")
 
 STOP_SECONDS = 5.0
+
+log = structlog.get_logger("pylon.storage")
 
 
 class PostgresStore:
@@ -63,19 +68,30 @@ class PostgresStore:
         where = conninfo(url)
         self._ids = RowIds(clock, secrets.randbits(32))
         origin = self._ids.next()
-        self._catalog = Catalog(manifest, PostgresDialect(), watched, partial(text_index, TsvectorIndex))
+        catalog_watching = partial(
+            Catalog, manifest, PostgresDialect(), index_of=partial(text_index, TsvectorIndex)
+        )
+        self._catalog = catalog_watching(watched)
+        self._watching_all = catalog_watching(
+            {entity.name: frozenset(field.name for field in entity.fields) for entity in manifest.entities}
+        )
         self._subscribers = Subscribers()
         self._counts = CountCache()
         with connect(where) as connection:
-            head = bring_up(connection, manifest, visibility)
+            head, era = bring_up(connection, manifest, visibility)
+        self._visibility = visibility
+        self._log_is_ours = era.is_ours
+        self._turned: Callable[[bool], None] = _nobody
         self._pool = Pool(where, connections_max)
         self._notices = Notices(origin)
         self._publication = Publication(self._page, self._subscribers.tell, head)
         self._runner = TransactionRunner(
-            self._pool, self._publication.hand_over, self._publish_missed, clock, faults, origin
+            self._pool, self._hand_over, self._publish_missed, clock, faults, origin, era
         )
-        self._committer = GroupCommitter(self._runner, clock)
-        self._follower = Follower(partial(self._connect, where), self._publication, self._notices, origin)
+        self._committer = GroupCommitter(self._runner, partial(self._pool.long_work, 0), clock)
+        self._follower = Follower(
+            partial(self._connect, where), self._publication, self._notices, self._pool.cut, origin
+        )
         self._follower.start()
 
     @property
@@ -99,6 +115,9 @@ class PostgresStore:
         with self._snapshot() as statements:
             yield SnapshotReader(statements, self._catalog, self._counts)
 
+    def long_work(self, wait_s: float) -> AbstractContextManager[None]:
+        return self._pool.long_work(wait_s)
+
     def transact(self, work: Callable[[TxStore], T]) -> T:
         if not self._runner.is_inside:
             self._committer.drain()
@@ -115,9 +134,17 @@ class PostgresStore:
 
     def changes(self, since: int, limit: int) -> LogPage:
         with self._snapshot() as statements:
-            page = changelog.log_page(statements, since, limit)
+            page, visibility = changelog.log_page(statements, since, limit)
+        self._note_policies(visibility)
+        if not self._log_is_ours:
+            raise DataError(
+                "NOT_AVAILABLE", "This server is being replaced by one with other policies. Try again."
+            )
         events = [self._catalog.current(event) for event in page.events]
         return LogPage(events, page.has_more, page.head, page.floor)
+
+    def on_log_turned(self, heard: Callable[[bool], None]) -> None:
+        self._turned = heard
 
     def head(self) -> int:
         return self._publication.head
@@ -145,7 +172,12 @@ class PostgresStore:
 
     def _in_transaction(self, work: Callable[[TxStore], T]) -> Callable[[Transaction], T]:
         return lambda transaction: work(
-            SqlTx(transaction.statements, transaction.changes, self._catalog, self._ids.next)
+            SqlTx(
+                transaction.statements,
+                transaction.changes,
+                self._catalog if transaction.era.is_ours else self._watching_all,
+                self._ids.next,
+            )
         )
 
     @contextmanager
@@ -159,14 +191,33 @@ class PostgresStore:
 
     def _page(self, since: int, limit: int) -> Page:
         with self._pool.lend_replaceable() as loan:
-            events, has_more = changelog.page(SingleStatements(loan), since, limit)
-        return [self._catalog.current(event) for event in events], has_more
+            events, visibility = changelog.page(SingleStatements(loan), since, limit)
+        if events:
+            self._note_policies(visibility)
+        return [self._catalog.current(event) for event in events] if self._log_is_ours else []
+
+    def _hand_over(self, events: Sequence[ChangeEvent], era: LogEra) -> None:
+        if era.is_ours:
+            self._publication.hand_over(events)
+        else:
+            self._publication.reach(events[-1].seq)
+
+    def _note_policies(self, of_log: str | None) -> None:
+        """What the log keeps of rows before their changes can be judged by these policies only."""
+        is_ours = of_log == self._visibility
+        if is_ours != self._log_is_ours:
+            self._log_is_ours = is_ours
+            log.warning("log_renewed", ours=is_ours)
+            self._turned(is_ours)
 
     def _publish_missed(self) -> None:
         """After a commit whose answer was lost. The follower reads the log if we cannot."""
         with suppress(DataError), self._snapshot() as statements:
-            newest, _ = changelog.head_and_floor(statements)
-            self._publication.reach(newest)
+            self._publication.reach(changelog.extent(statements).newest)
+
+
+def _nobody(_is_ours: bool) -> None:  # noqa: FBT001 - as it is told
+    pass
 
 
 _: type[DataStore] = PostgresStore

@@ -23,15 +23,16 @@ from typing import TypeVar
 
 import psycopg
 import structlog
+from psycopg import errors
 
 from pylon_core.clock import Clock
 from pylon_core.turns import blocking
 from pylon_http import ChangeEvent, DataError
 from pylon_storage.faults import FaultPoints
 from pylon_storage.postgres import changelog
-from pylon_storage.postgres.changelog import ChangeBuffer
+from pylon_storage.postgres.changelog import Appendix, ChangeBuffer, Entry, LogEra
 from pylon_storage.postgres.connection import Connection, Cursor, roll_back
-from pylon_storage.postgres.pool import Pool
+from pylon_storage.postgres.pool import LOCK_MS, Pool
 from pylon_storage.postgres.statements import WritingStatements
 from pylon_storage.postgres.translate import CONFLICTS, Restart, is_lost, refused
 
@@ -50,6 +51,11 @@ _BEGIN = b"BEGIN ISOLATION LEVEL SERIALIZABLE"
 _ALONE = f"SELECT pg_advisory_lock({changelog.RETRY_LOCK})".encode()
 _NOT_ALONE = f"SELECT pg_advisory_unlock({changelog.RETRY_LOCK})".encode()
 _OUTCOME = "SELECT pg_xact_status($1::text::xid8)"
+_EVIDENCE = (
+    "SELECT 1 FROM _pylon_changes WHERE entity = $1 AND row_id = $2"
+    " AND xmin::text::bigint = $3::text::numeric % 4294967296 LIMIT 1"
+)
+"""After a crash Postgres may give the id of a transaction that was lost to another one."""
 
 log = structlog.get_logger("pylon.storage")
 
@@ -60,6 +66,7 @@ class Transaction:
 
     statements: WritingStatements
     changes: ChangeBuffer
+    era: LogEra
 
 
 class _Inside(threading.local):
@@ -74,12 +81,14 @@ class TransactionRunner:
     def __init__(
         self,
         pool: Pool,
-        publish: Callable[[list[ChangeEvent]], None],
+        publish: Callable[[list[ChangeEvent], LogEra], None],
         publish_missed: Callable[[], None],
         clock: Clock,
         faults: FaultPoints,
         origin: str,
+        era: LogEra,
     ) -> None:
+        self._era = era
         self._pool = pool
         self._publish = publish
         self._publish_missed = publish_missed
@@ -98,7 +107,7 @@ class TransactionRunner:
         """Whether the calling thread is in the middle of some work."""
         return self._inside.active
 
-    def run(self, work: Callable[[Transaction], T], attempts: int = ATTEMPTS_MAX) -> T:
+    def run(self, work: Callable[[Transaction], T], attempts: int = ATTEMPTS_MAX, lock_ms: int = LOCK_MS) -> T:
         """Do ``work`` in a transaction; its result once that is durable, or its error.
 
         Raises DataError NESTED_TRANSACTION from inside other work, NOT_AVAILABLE once closed or while the database
@@ -111,7 +120,7 @@ class TransactionRunner:
                 if attempt:
                     _pause(attempt)
                 try:
-                    return self._attempt(work, alone=attempt >= ATTEMPTS_TOGETHER)
+                    return self._attempt(work, lock_ms, alone=attempt >= ATTEMPTS_TOGETHER)
                 except Restart as again:
                     log.debug("transaction_restarted", attempt=attempt + 1, cause=type(again.__cause__).__name__)
         raise DataError("CONFLICT", "Others changed the same rows at the same time. Try again.")
@@ -135,23 +144,24 @@ class TransactionRunner:
                 self._running -= 1
                 self._idle.notify_all()
 
-    def _attempt(self, work: Callable[[Transaction], T], *, alone: bool) -> T:
+    def _attempt(self, work: Callable[[Transaction], T], lock_ms: int, *, alone: bool) -> T:
         with self._lane(alone=alone), self._pool.lend() as connection, _locked(connection, alone=alone):
             transaction = Transaction(
-                WritingStatements(connection, _BEGIN, self._origin),
+                WritingStatements(connection, _BEGIN, self._origin, lock_ms),
                 ChangeBuffer(self._clock.now_ns() // 1_000_000),
+                self._era,
             )
             result = self._do(connection, transaction, work)
             transaction_id = transaction.statements.transaction_id
             events = self._commit(connection, transaction) if transaction_id is not None else []
         if events is None:
             assert transaction_id is not None
-            self._settle(transaction_id)
+            self._settle(transaction_id, next(iter(transaction.changes.entries()), None))
             self._publish_missed()
             return result
         self._faults.hit("store.before_publish")
         if events:
-            self._publish(events)
+            self._publish(events, transaction.era)
         return result
 
     def _do(self, connection: Connection, transaction: Transaction, work: Callable[[Transaction], T]) -> T:
@@ -172,12 +182,14 @@ class TransactionRunner:
 
     def _commit(self, connection: Connection, transaction: Transaction) -> list[ChangeEvent] | None:
         """The events, with their seqs; ``None`` when the connection went away with the answer."""
-        changes = transaction.changes
-        columns = changes.columns() if changes else None
+        entries = transaction.changes.entries()
+        appendix = Appendix(entries, transaction.changes.timestamp_ms) if entries else None
         self._faults.hit("store.before_commit")
 
         def append(connection: Connection) -> Cursor | None:
-            return None if columns is None else changelog.append(connection, columns, self._origin)
+            if appendix is None:
+                return None
+            return changelog.append(connection, appendix, transaction.era.number, self._origin)
 
         try:
             appended = transaction.statements.commit(append)
@@ -185,22 +197,33 @@ class TransactionRunner:
             if is_lost(connection, error):
                 return None
             roll_back(connection)
+            if isinstance(error, changelog.RENEWED):
+                self._learn_era(connection)
+                raise Restart from error
             if isinstance(error, CONFLICTS):
                 raise Restart from error
             log.error("write_failed", error=type(error).__name__)  # noqa: TRY400 - its text may quote values
             raise refused(error) from error
         self._faults.hit("store.after_commit")
-        if appended is None:
+        if appendix is None or appended is None:
             return []
         found = appended.fetchone()
         assert found is not None
-        return changes.events(first=found[0])
+        return appendix.events(first=found[0])
 
-    def _settle(self, transaction_id: str) -> None:
-        """Find out what became of a transaction: returns when it is committed, raises ``Restart`` otherwise."""
+    def _learn_era(self, connection: Connection) -> None:
+        try:
+            with blocking():
+                self._era = changelog.era(connection, self._era.visibility)
+        except psycopg.Error as error:
+            raise Restart from error
+
+    def _settle(self, transaction_id: str, entry: Entry | None) -> None:
+        """Find out what became of a transaction, by its id and an entry of it: returns when it is committed,
+        raises ``Restart`` otherwise."""
         deadline = self._clock.monotonic() + OUTCOME_SECONDS
         while self._clock.monotonic() < deadline:
-            outcome = self._outcome(transaction_id)
+            outcome = self._outcome(transaction_id, entry)
             if outcome == "committed":
                 return
             if outcome == "aborted":
@@ -210,11 +233,16 @@ class TransactionRunner:
         log.error("commit_failed")
         raise DataError("COMMIT_FAILED", "It is unknown whether the write was stored. Try again.")
 
-    def _outcome(self, transaction_id: str) -> str | None:
-        """As Postgres says it; ``None`` when it cannot be asked."""
+    def _outcome(self, transaction_id: str, entry: Entry | None) -> str | None:
+        """As Postgres says it; ``None`` when it cannot be asked, or another transaction is meant."""
         try:
             with self._pool.lend() as connection, blocking():
                 found = connection.execute(_OUTCOME, (transaction_id,)).fetchone()
+                if entry is not None and found == ("committed",):
+                    is_ours = connection.execute(_EVIDENCE, (*entry[:2], transaction_id)).fetchone() is not None
+                    found = found if is_ours else None
+        except errors.InvalidParameterValue:  # an id of the future: a crash took the transaction along
+            return "aborted"
         except (psycopg.Error, DataError):
             return None
         return None if found is None else found[0]
@@ -242,6 +270,8 @@ def _locked(connection: Connection, *, alone: bool) -> Iterator[None]:
     try:
         with blocking():
             connection.execute(_ALONE)
+    except errors.LockNotAvailable as error:
+        raise refused(error) from error
     except psycopg.Error as error:
         raise Restart from error
     try:

@@ -19,7 +19,7 @@ class Restart(Exception):  # noqa: N818 - what is to be done, rather than what w
     """
 
 
-CONFLICTS = (errors.SerializationFailure, errors.DeadlockDetected, errors.LockNotAvailable)
+CONFLICTS = (errors.SerializationFailure, errors.DeadlockDetected)
 
 ENCODING_ERRORS = (psycopg.Error, UnicodeEncodeError, OverflowError)
 """What ``refused`` translates: Postgres' refusals, and values that cannot be sent to it."""
@@ -29,10 +29,14 @@ _KEY_OF_DETAIL = re.compile(r"\((.+?)\)=\(")
 
 
 def is_lost(connection: psycopg.Connection, error: Exception) -> bool:
-    """Whether the connection is gone, and not just the statement."""
-    return isinstance(error, psycopg.OperationalError | psycopg.InterfaceError) and (
-        connection.closed or isinstance(error, errors.AdminShutdown | errors.CrashShutdown)
-    )
+    """Whether the connection is gone, and not just the statement.
+
+    What the server says has an SQLSTATE. What libpq says by itself is that it could not speak to the server; a
+    connection that fails in sending does not count as closed before it is read from.
+    """
+    if connection.closed or isinstance(error, errors.AdminShutdown | errors.CrashShutdown):
+        return isinstance(error, psycopg.OperationalError | psycopg.InterfaceError)
+    return type(error) is psycopg.OperationalError and error.sqlstate is None
 
 
 def refused(error: Exception) -> DataError:
@@ -41,6 +45,8 @@ def refused(error: Exception) -> DataError:
         return DataError("INVALID_QUERY", "A value in the query cannot be compared.")
     if isinstance(error, errors.QueryCanceled):
         return DataError("NOT_AVAILABLE", "The database took too long for this.")
+    if isinstance(error, errors.LockNotAvailable):
+        return DataError("NOT_AVAILABLE", "Somebody else is changing the same. Try again soon.")
     if isinstance(error, errors.ReadOnlySqlTransaction):
         return DataError("NOT_AVAILABLE", "The database takes no writes at the moment.")
     return DataError("QUERY_FAILED", "The database could not do this.", status=500)

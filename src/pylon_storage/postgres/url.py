@@ -36,6 +36,7 @@ _SYSTEM_BUNDLES = (
 def conninfo(url: str) -> str:
     """A connection string for libpq. Raises DataError SCHEMA_INIT_FAILED for what is no Postgres URL."""
     parts = _parts(url)
+    parts["client_encoding"] = "UTF8"  # whatever the URL or the environment says
     mode, root = parts.pop("sslmode", None), parts.pop("sslrootcert", None)
     if root is None and (mode is None or mode in PLAIN_MODES):
         return make_conninfo(**{**DEFAULTS, **parts, "sslmode": "disable"})

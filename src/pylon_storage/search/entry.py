@@ -5,7 +5,7 @@ both find the same. Pure.
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import msgspec
 
@@ -43,7 +43,7 @@ class _Keeper:
         self._times: Counter[str] = Counter()
         self.written: dict[str, None] = {}
 
-    def places(self, words: Sequence[Word]) -> Places:
+    def places(self, words: Iterable[Word]) -> Places:
         places: list[str | None] = []
         for word in words:
             if not self._has_room(word):

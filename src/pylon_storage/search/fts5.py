@@ -10,12 +10,12 @@ from typing import ClassVar
 
 from pylon_core.manifest import SearchDef
 from pylon_storage import sql
+from pylon_storage.fragment import Fragment
 from pylon_storage.search.entry import Entry, Places
-from pylon_storage.search.index import FIELD_WEIGHTS, MakeIndex, StoredTextIndex, object_name
+from pylon_storage.search.index import FIELD_WEIGHTS, MakeIndex, StoredTextIndex
 from pylon_storage.search.query import WRITTEN_MARK, Phrase, Query
 from pylon_storage.search.relevance import RELEVANCE
 from pylon_storage.statements import Statements
-from pylon_storage.term import Term
 
 
 class Fts5Index(StoredTextIndex):
@@ -24,13 +24,13 @@ class Fts5Index(StoredTextIndex):
 
     def __init__(self, entity: str, search: SearchDef) -> None:
         super().__init__(entity, search)
-        text, rows = sql.quote(object_name(entity, "fts")), sql.quote(object_name(entity, "fts_docs"))
+        text, rows = sql.quote(sql.object_name(entity, "fts")), sql.quote(sql.object_name(entity, "fts_docs"))
         # a field's own name may be one that FTS5 keeps for itself
         columns = ", ".join([*(f"c{number}" for number, _ in enumerate(self.fields)), "written"])
         marks = ", ".join("?" * (len(self.fields) + 1))
         weights = [FIELD_WEIGHTS[min(number, len(FIELD_WEIGHTS) - 1)] for number, _ in enumerate(self.fields)]
         score = f"{self.rank_function}({text}, {', '.join(map(str, (*weights, FIELD_WEIGHTS[-1])))})"
-        ranked = sql.quote(object_name(entity, "fts_ranked"))
+        ranked = sql.quote(sql.object_name(entity, "fts_ranked"))
         found = f"FROM {text} JOIN {rows} ON {rows}.docid = {text}.rowid WHERE {text} MATCH ?"
 
         self._create = (
@@ -74,13 +74,13 @@ class Fts5Index(StoredTextIndex):
             statements.all(self._number, (row_id,))
             statements.all(self._replace, (*map(stored_text, entry.fields), " ".join(entry.written), row_id))
 
-    def _matching(self, query: Query) -> Term:
+    def _matching(self, query: Query) -> Fragment:
         if query.required:
-            return Term(f'"id" IN {self._found}', (_expression(query),))
-        return Term(f'"id" NOT IN {self._found}', (_any_of(query.excluded),))
+            return Fragment(f'"id" IN {self._found}', (_expression(query),))
+        return Fragment(f'"id" NOT IN {self._found}', (_any_of(query.excluded),))
 
-    def _relevance(self, query: Query) -> Term:
-        return Term(self._score, (_expression(query),))
+    def _relevance(self, query: Query) -> Fragment:
+        return Fragment(self._score, (_expression(query),))
 
 
 def stored_text(places: Places) -> str:

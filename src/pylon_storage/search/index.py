@@ -5,24 +5,22 @@ Immutable and without a connection, so any thread may share it.
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from hashlib import sha256
 
 from pylon_core.manifest import EntityDef, SearchDef
-from pylon_core.manifest_checks.names import NAME_BYTES_MAX
 from pylon_http import Row
 from pylon_storage.catalog import TextIndex
+from pylon_storage.fragment import Fragment
 from pylon_storage.search.entry import Entry, make_entry
 from pylon_storage.search.nothing import NoTextIndex
 from pylon_storage.search.query import Query, parse_query
 from pylon_storage.search.tokens import Analyzer
 from pylon_storage.statements import Statements
-from pylon_storage.term import Term
 
 FIELD_WEIGHTS = (1.0, 0.4, 0.2, 0.1)
 """How much a match counts, from the first text field to the fourth and every one after it."""
 
-_EVERY_ROW = Term("1 = 1")
-_UNRANKED = Term("(SELECT 0)")
+_EVERY_ROW = Fragment("1 = 1")
+_UNRANKED = Fragment("(SELECT 0)")
 
 
 class StoredTextIndex(ABC):
@@ -47,11 +45,11 @@ class StoredTextIndex(ABC):
         if any(field in changed for field in self.fields):
             self.add(statements, row)
 
-    def matching(self, search: str, /) -> Term:
+    def matching(self, search: str, /) -> Fragment:
         query = parse_query(search, self._analyzer)
         return _EVERY_ROW if query.is_blank else self._matching(query)
 
-    def relevance(self, search: str, /) -> Term:
+    def relevance(self, search: str, /) -> Fragment:
         query = parse_query(search, self._analyzer)
         return self._relevance(query) if query.required else _UNRANKED
 
@@ -74,10 +72,10 @@ class StoredTextIndex(ABC):
         """By row id, in place of what there may be of the rows."""
 
     @abstractmethod
-    def _matching(self, query: Query) -> Term: ...
+    def _matching(self, query: Query) -> Fragment: ...
 
     @abstractmethod
-    def _relevance(self, query: Query) -> Term: ...
+    def _relevance(self, query: Query) -> Fragment: ...
 
 
 MakeIndex = Callable[[str, SearchDef], StoredTextIndex]
@@ -89,13 +87,3 @@ def text_index(make: MakeIndex, entity: EntityDef) -> TextIndex:
     if entity.search is None or not entity.search.text:
         return NoTextIndex(entity.name)
     return make(entity.name, entity.search)
-
-
-def object_name(entity: str, suffix: str) -> str:
-    """The name of a table or an index beside an entity's table. One that Postgres would cut is told apart by a
-    hash; the others are kept free by the manifest's checks."""
-    name = f"{entity}_{suffix}"
-    if len(name.encode()) <= NAME_BYTES_MAX:
-        return name
-    digest = sha256(name.encode()).hexdigest()[:16]
-    return f"_pylon_{suffix[:8]}_{digest}"

@@ -1,8 +1,8 @@
 """The text index of an entity that has no searchable text."""
 
 from pylon_http import DataError, Row
+from pylon_storage.fragment import Fragment
 from pylon_storage.statements import Statements
-from pylon_storage.term import Term
 
 
 class NoTextIndex:
@@ -18,10 +18,10 @@ class NoTextIndex:
     def remove(self, statements: Statements, row_id: str) -> None:
         """There is nothing to keep."""
 
-    def matching(self, _search: str, /) -> Term:
+    def matching(self, _search: str, /) -> Fragment:
         raise self._not_configured()
 
-    def relevance(self, _search: str, /) -> Term:
+    def relevance(self, _search: str, /) -> Fragment:
         raise self._not_configured()
 
     def _not_configured(self) -> DataError:

@@ -9,11 +9,12 @@ from typing import Any
 from pylon_core import jsontext
 from pylon_core.manifest import FieldKind, SearchDef
 from pylon_http import Condition, DataError, Filter, Row, Search, SearchPage
+from pylon_http.rows import ANSWER_CHARS_MAX
 from pylon_http.where import EVERYTHING, AllOf, AnyOf, Exists, Matches, Scalar, Where, equal
 from pylon_storage import sql
 from pylon_storage.catalog import EntityTable
+from pylon_storage.fragment import Fragment
 from pylon_storage.statements import Statements
-from pylon_storage.term import Term
 from pylon_storage.where import where_clause
 
 FACET_VALUES_MAX = 100
@@ -51,18 +52,18 @@ class _Scope:
         self._filters = {facet: _facet_filter(table, facet, value) for facet, value in wanted.filters.items()}
         self._text = Matches(wanted.text) if _has_text(table.search, wanted) else EVERYTHING
 
-    def where(self, *, filtered: bool) -> Term:
+    def where(self, *, filtered: bool) -> Fragment:
         filters = self._filters.values() if filtered else ()
         return self._clause([self._text, *filters], self.wanted.condition)
 
-    def filters(self, *, of: str | None = None) -> Term:
+    def filters(self, *, of: str | None = None) -> Fragment:
         """The filters alone; for the counts of a facet all but its own, and that there is a value to count."""
         if of is None:
             return self._clause(self._filters.values())
         others = [term for facet, term in self._filters.items() if facet != of]
         return self._clause([*others, Exists(of)])
 
-    def _clause(self, terms: Iterable[Where], condition: Condition | None = None) -> Term:
+    def _clause(self, terms: Iterable[Where], condition: Condition | None = None) -> Fragment:
         kept = tuple(term for term in terms if term != EVERYTHING)
         return where_clause(self.table, Filter(where=AllOf(kept), condition=condition))
 
@@ -87,7 +88,7 @@ def _facet_filter(table: EntityTable, facet: str, value: Scalar | None) -> Where
     return equal(facet, value)
 
 
-def _order(table: EntityTable, wanted: Search) -> Term:
+def _order(table: EntityTable, wanted: Search) -> Fragment:
     """``ORDER BY``; ties go by id, which follows a sort's direction."""
     codec = table.codec
     if wanted.sort is not None:
@@ -95,11 +96,11 @@ def _order(table: EntityTable, wanted: Search) -> Term:
         if field not in table.search.sortable:
             raise DataError("INVALID_QUERY", _not_listed(table, field, "sortable field", table.search.sortable))
         key = codec.dialect.sort_key(sql.quote(field), descending=descending, nullable=codec.is_nullable(field))
-        return Term(f' ORDER BY {key}, "id"{" DESC" if descending else ""}')
+        return Fragment(f' ORDER BY {key}, "id"{" DESC" if descending else ""}')
     if not _has_text(table.search, wanted):
-        return Term(' ORDER BY "id"')
+        return Fragment(' ORDER BY "id"')
     relevance = table.index.relevance(wanted.text)
-    return Term(f' ORDER BY {relevance.text}, "id"', relevance.params)
+    return Fragment(f' ORDER BY {relevance.text}, "id"', relevance.params)
 
 
 def _not_listed(table: EntityTable, name: str, kind: str, listed: Iterable[str]) -> str:
@@ -107,11 +108,12 @@ def _not_listed(table: EntityTable, name: str, kind: str, listed: Iterable[str])
     return f"{name!r} is no {kind} of {table.codec.entity}. There are: {known}."
 
 
-def _hits(statements: Statements, scope: _Scope, order: Term) -> list[Row]:
+def _hits(statements: Statements, scope: _Scope, order: Fragment) -> list[Row]:
     codec, wanted = scope.table.codec, scope.wanted
     where = scope.where(filtered=True)
     window = codec.dialect.window(wanted.page_size, wanted.page * wanted.page_size)
-    found = statements.all(f"{codec.select_sql}{where.text}{order.text}{window}", where.params + order.params)
+    text = f"{codec.select_sql}{where.text}{order.text}{window}"
+    found = statements.bounded(text, where.params + order.params, ANSWER_CHARS_MAX)
     return [codec.decode(values) for values in found]
 
 
@@ -131,7 +133,7 @@ class _Counting:
         self._source = _FOUND if found.text else self._entity
         listed = ", ".join(map(sql.quote, self._columns)) or "1"
         rows = f"WITH {_FOUND} AS MATERIALIZED (SELECT {listed} FROM {self._entity}{found.text}) "
-        self._rows = Term(rows if found.text else "", found.params)
+        self._rows = Fragment(rows if found.text else "", found.params)
 
     def run(self, statements: Statements) -> tuple[int, Mapping[str, Mapping[str, int]]]:
         queries = [self._total(), *(self._counts(number, facet) for number, facet in enumerate(self._facets, 1))]
@@ -146,11 +148,11 @@ class _Counting:
                 counts.setdefault(self._facets[number - 1], {})[self._spelled(number, values)] = int(count)
         return total, counts
 
-    def _total(self) -> Term:
+    def _total(self) -> Fragment:
         where = self._scope.filters()
-        return Term(f"SELECT 0, {self._only(None)}count(*) FROM {self._source}{where.text}", where.params)
+        return Fragment(f"SELECT 0, {self._only(None)}count(*) FROM {self._source}{where.text}", where.params)
 
-    def _counts(self, number: int, facet: str) -> Term:
+    def _counts(self, number: int, facet: str) -> Fragment:
         dialect = self._scope.table.codec.dialect
         column = sql.quote(facet)
         where = self._scope.filters(of=facet)
@@ -159,7 +161,7 @@ class _Counting:
             f"SELECT {number}, {self._only(facet)}count(*) FROM {self._source}{where.text} GROUP BY {column}"
             f" ORDER BY count(*) DESC, {key}{dialect.window(FACET_VALUES_MAX, 0)}"
         )
-        return Term(f"SELECT * FROM ({text}) AS {sql.quote(f' {number}')}", where.params)
+        return Fragment(f"SELECT * FROM ({text}) AS {sql.quote(f' {number}')}", where.params)
 
     def _only(self, facet: str | None) -> str:
         """The columns of one query, the other facets' empty and of their type."""

@@ -14,7 +14,7 @@ from pylon_core.manifest import AppManifest, EntityDef, SearchDef
 from pylon_http import DataError
 from pylon_storage import sql
 from pylon_storage.dialect import Dialect
-from pylon_storage.search.index import MakeIndex, StoredTextIndex, object_name
+from pylon_storage.search.index import MakeIndex, StoredTextIndex
 from pylon_storage.statements import Statements
 
 BATCH_ROWS = 500
@@ -84,11 +84,9 @@ def _drop(statements: Statements, entity: str, built: _Built, make: MakeIndex) -
 
 def _field_indexes(entity: EntityDef, search: SearchDef) -> Mapping[str, str]:
     """The fields to index, by name of the index. One serves a field that is both facet and sortable."""
-    facets = {object_name(entity.name, f"facet_{field}"): field for field in search.facets}
-    sorts = {
-        object_name(entity.name, f"sort_{field}"): field for field in search.sortable if field not in search.facets
-    }
-    return facets | sorts
+    facets = {sql.object_name(entity.name, f"facet_{field}"): field for field in search.facets}
+    sorts = [field for field in search.sortable if field not in search.facets]
+    return facets | {sql.object_name(entity.name, f"sort_{field}"): field for field in sorts}
 
 
 def _create_index(entity: EntityDef, name: str, field: str, dialect: Dialect) -> str:

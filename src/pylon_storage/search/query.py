@@ -8,6 +8,7 @@ phrases. Anything can be typed: what is no word separates words, and a quote wit
 """
 
 import re
+from itertools import islice
 
 import msgspec
 
@@ -64,7 +65,7 @@ def _phrases(text: str, analyzer: Analyzer, *, is_prefix: bool) -> tuple[Phrase,
 
     What begins a word need not begin its stem ("runni*"), so it is looked for among words as written too.
     """
-    words = analyzer.words(text)[:PHRASE_WORDS_MAX]
+    words = list(islice(analyzer.words(text), PHRASE_WORDS_MAX))
     if not words:
         return ()
     if not is_prefix:

@@ -8,6 +8,7 @@ any thread may use it.
 
 import re
 import unicodedata
+from collections.abc import Iterator
 from functools import lru_cache
 from importlib.metadata import version
 from typing import NamedTuple
@@ -59,13 +60,14 @@ class Analyzer:
         stemmer = "" if self.language is None else f"{self.language} {version('snowballstemmer')}"
         return f"1 {unicodedata.unidata_version} {stemmer}"
 
-    def words(self, text: str) -> list[Word]:
-        """Every word in its place. One that folds away, such as a lone accent, is none."""
+    def words(self, text: str) -> Iterator[Word]:
+        """Every word in its place, worked out when it is asked for: finding a stem takes long beside everything
+        else. A word that folds away, such as a lone accent, is none."""
         spelled = _split(text[:TEXT_CHARS_MAX])
         if self.language is None and text.isascii():
-            return [Word(word[:WORD_CHARS_MAX], word[:WORD_CHARS_MAX]) for word in spelled]
-        analysed = [self._word(word[:WORD_CHARS_MAX]) for word in spelled]
-        return [word for word in analysed if word.term and word.written]
+            return (Word(word[:WORD_CHARS_MAX], word[:WORD_CHARS_MAX]) for word in spelled)
+        analysed = (self._word(word[:WORD_CHARS_MAX]) for word in spelled)
+        return (word for word in analysed if word.term and word.written)
 
     def _analysed(self, word: str) -> Word:
         written = _without_accents(word)

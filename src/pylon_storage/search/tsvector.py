@@ -8,11 +8,11 @@ from collections.abc import Sequence
 
 from pylon_core.manifest import SearchDef
 from pylon_storage import sql
+from pylon_storage.fragment import Fragment
 from pylon_storage.search.entry import Entry
-from pylon_storage.search.index import FIELD_WEIGHTS, MakeIndex, StoredTextIndex, object_name
+from pylon_storage.search.index import FIELD_WEIGHTS, MakeIndex, StoredTextIndex
 from pylon_storage.search.query import Phrase, Query
 from pylon_storage.statements import Statements
-from pylon_storage.term import Term
 
 _LABELS = "ABCD"
 _WEIGHTS = f"'{{{', '.join(map(str, reversed(FIELD_WEIGHTS)))}}}'"
@@ -23,8 +23,8 @@ _DIVIDED_BY_LOG_OF_LENGTH = 1
 class TsvectorIndex(StoredTextIndex):
     def __init__(self, entity: str, search: SearchDef) -> None:
         super().__init__(entity, search)
-        table = sql.quote(object_name(entity, "fts"))
-        gin = sql.quote(object_name(entity, "fts_gin"))
+        table = sql.quote(sql.object_name(entity, "fts"))
+        gin = sql.quote(sql.object_name(entity, "fts_gin"))
         rank = f"ts_rank({_WEIGHTS}, tsv, CAST(? AS tsquery), {_DIVIDED_BY_LOG_OF_LENGTH})"
 
         self._create = (
@@ -51,17 +51,17 @@ class TsvectorIndex(StoredTextIndex):
         statements.all(self._drop)
 
     def remove(self, statements: Statements, row_id: str) -> None:
-        statements.all(self._delete, (row_id,))
+        statements.write(self._delete, (row_id,))
 
     def _put(self, statements: Statements, entries: Sequence[tuple[str, Entry]]) -> None:
         row_ids = [row_id for row_id, _ in entries]
-        statements.all(self._replace, (row_ids, [_tsvector(entry) for _, entry in entries]))
+        statements.write(self._replace, (row_ids, [_tsvector(entry) for _, entry in entries]))
 
-    def _matching(self, query: Query) -> Term:
-        return Term(self._found, (_tsquery(query),))
+    def _matching(self, query: Query) -> Fragment:
+        return Fragment(self._found, (_tsquery(query),))
 
-    def _relevance(self, query: Query) -> Term:
-        return Term(self._score, (_tsquery(query),))
+    def _relevance(self, query: Query) -> Fragment:
+        return Fragment(self._score, (_tsquery(query),))
 
 
 def _tsvector(entry: Entry) -> str:

@@ -27,6 +27,9 @@ TABLES = (
         " timestamp_ms INTEGER NOT NULL, PRIMARY KEY (scope, op_id)) WITHOUT ROWID"
     ),
 )
+PAGE_CHARS_MAX = 8 * 1024 * 1024
+"""A page with this much in its rows ends: a row may have megabytes, and many pages are read at once."""
+
 _APPEND = "INSERT INTO _pylon_changes VALUES (?, ?, ?, ?, ?, ?, ?)"
 _PAGE = "SELECT * FROM _pylon_changes WHERE seq > ? ORDER BY seq LIMIT ?"
 _KEEP_NEWEST_OF_EACH_ROW = (
@@ -57,9 +60,17 @@ def head(connection: apsw.Connection) -> int:
 
 
 def page(connection: apsw.Connection, since: int, limit: int) -> tuple[Sequence[ChangeEvent], bool]:
-    """At most ``limit`` entries after ``since``, and whether more follow."""
-    found = connection.execute(_PAGE, (since, limit + 1)).fetchall()
-    return [_event(columns) for columns in found[:limit]], len(found) > limit
+    """At most ``limit`` entries after ``since``, or ``PAGE_CHARS_MAX`` and one more; whether more follow."""
+    events: list[ChangeEvent] = []
+    chars = 0
+    entries = connection.execute(_PAGE, (since, limit + 1))
+    for columns in entries:
+        if len(events) == limit or chars > PAGE_CHARS_MAX:
+            entries.close(force=True)
+            return events, True
+        events.append(_event(columns))
+        chars += len(columns[4] or "")
+    return events, False
 
 
 def floor(connection: apsw.Connection) -> int:

@@ -20,7 +20,7 @@ work or SQLite runs; the leader alone touches the connection.
 import threading
 from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from typing import Any, TypeVar
 
@@ -73,6 +73,9 @@ class WriteGroup:
     def undo_to(self, mark: int) -> None:
         self.head -= len(self.events) - mark
         del self.events[mark:]
+
+    def forget(self, rows: Mapping[str, Sequence[str]]) -> None:
+        """Every entry is in the table already."""
 
 
 class _Job(ABC):

@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 import apsw
 
 from pylon_http import DataError
+from pylon_storage.budget import within
 from pylon_storage.rows import RowStatements
 from pylon_storage.sqlite.committer import GroupCommitter
 from pylon_storage.sqlite.connections import ReaderPool
@@ -30,11 +31,23 @@ class SqliteStatements:
         except READ_ERRORS as error:
             raise read_failed(error) from error
 
+    def bounded(self, text: str, params: Sequence[Any], chars_max: int) -> list[Columns]:
+        cursor = self._connection.cursor()
+        try:
+            return within(cursor.execute(text, params), chars_max)
+        except READ_ERRORS as error:
+            raise read_failed(error) from error
+        finally:
+            cursor.close(force=True)
+
     def one(self, text: str, params: Sequence[Any] = ()) -> Columns | None:
         try:
             return self._connection.execute(text, params).fetchone()
         except READ_ERRORS as error:
             raise read_failed(error) from error
+
+    def write(self, text: str, params: Sequence[Any] = ()) -> None:
+        self.all(text, params)
 
     def change(self, text: str, params: Sequence[Any], entity: str, code: str) -> None:
         try:

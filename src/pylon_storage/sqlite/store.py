@@ -5,7 +5,7 @@ Any thread may call it. One writer commits in groups (``committer``), readers co
 
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
@@ -111,6 +111,10 @@ class SqliteStore:
             finally:
                 connection.execute("ROLLBACK")
 
+    def long_work(self, wait_s: float) -> AbstractContextManager[None]:  # noqa: ARG002 - nobody waits
+        """Readers are as many as are wanted, and writers follow each other anyway."""
+        return nullcontext()
+
     def transact(self, work: Callable[[TxStore], T]) -> T:
         return self._committer.run(self._in_transaction(work))
 
@@ -131,6 +135,9 @@ class SqliteStore:
                 raise read_failed(error) from error
         events = [self._catalog.current(event) for event in page.events]
         return LogPage(events, page.has_more, page.head, page.floor)
+
+    def on_log_turned(self, heard: Callable[[bool], None]) -> None:
+        """Nobody else could begin the log anew."""
 
     def head(self) -> int:
         return self._committer.head

@@ -17,6 +17,8 @@ class CuttingProxy:
         self._listener = socket.create_server(("127.0.0.1", 0))
         self._swallowed: set[socket.socket] = set()
         self._open: set[socket.socket] = set()
+        self._passes = threading.Event()
+        self._passes.set()
         self._lock = threading.Lock()
         self._threads = [threading.Thread(target=self._accept, daemon=True)]
         self.url = f"postgresql://postgres@127.0.0.1:{self._listener.getsockname()[1]}/{parts['dbname']}"
@@ -28,6 +30,7 @@ class CuttingProxy:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self.go_on()
         self.cut_for_good()
         for thread in self._threads:
             thread.join(5)
@@ -36,6 +39,13 @@ class CuttingProxy:
         """Cut every connection there is as soon as its server answers anything."""
         with self._lock:
             self._swallowed |= self._open
+
+    def stall(self) -> None:
+        """Accept everything and pass nothing on, until ``go_on``."""
+        self._passes.clear()
+
+    def go_on(self) -> None:
+        self._passes.set()
 
     def cut_for_good(self) -> None:
         """Cut every connection now, and refuse new ones."""
@@ -60,11 +70,12 @@ class CuttingProxy:
                 thread.start()
 
     def _pass_on(self, source: socket.socket, sink: socket.socket) -> None:
-        from_server = source.getpeername() == self._target
         with suppress(OSError):
+            from_server = source.getpeername() == self._target
             while data := source.recv(65536):
                 if from_server and source in self._swallowed:
                     break
+                self._passes.wait()
                 sink.sendall(data)
         with self._lock:
             self._open -= {source, sink}

@@ -120,3 +120,33 @@ def test_under_the_same_policies_the_log_goes_on(open_store: OpenStore) -> None:
 
     assert [event.seq for event in again.changes(0, 10).events] == [1, 2]
     assert again.changes(0, 10).floor == 0
+
+
+def test_opening_on_tables_that_are_complete_waits_for_nobody_who_writes(open_store: OpenStore) -> None:
+    manifest = manifest_of(
+        f"{field('title')}, {field('slug', unique=True)}",
+        '{"name": "by_title", "fields": ["title"], "unique": false}',
+    )
+    store = open_store(manifest)
+    opened: list[PostgresStore] = []
+
+    def work(tx: TxStore) -> None:
+        tx.insert("Note", {"title": "uncommitted"})
+        opening = threading.Thread(target=lambda: opened.append(open_store(manifest)))
+        opening.start()
+        opening.join(5)
+        assert opened, "it waits"
+
+    store.transact(work)
+
+
+@pytest.mark.parametrize("name", ["x" * 64, "\u00fc" * 32, "pg_class"])
+def test_names_that_postgres_would_take_for_others_are_refused(open_store: OpenStore, name: str) -> None:
+    entity = (
+        f'{{"manifest_version": 1, "name": "m", "version": "1", "routes": [], "entities": [{{"name": "{name}",'
+        f' "crdt": false, "indexes": [], "fields": [{field("title")}]}}]}}'
+    )
+    with pytest.raises(DataError, match=name) as refused:
+        open_store(parse_manifest(entity))
+
+    assert refused.value.code == "SCHEMA_INIT_FAILED"

@@ -149,7 +149,7 @@ def event(seq: int) -> ChangeEvent:
 def test_events_in_hand_are_told_without_reading_the_log() -> None:
     told: list[int] = []
 
-    def read(since: int, limit: int) -> tuple[list[ChangeEvent], bool]:
+    def read(since: int, limit: int) -> list[ChangeEvent]:
         raise AssertionError("the log was read")
 
     publication = Publication(read, lambda events: told.extend(event.seq for event in events), 5)
@@ -164,10 +164,10 @@ def test_a_log_that_cannot_be_read_delays_and_loses_nothing() -> None:
     told: list[int] = []
     readable = False
 
-    def read(since: int, limit: int) -> tuple[list[ChangeEvent], bool]:
+    def read(since: int, limit: int) -> list[ChangeEvent]:
         if not readable:
             raise DataError("NOT_AVAILABLE", "away")
-        return [event(seq) for seq in range(since + 1, 10)], False
+        return [event(seq) for seq in range(since + 1, 10)]
 
     publication = Publication(read, lambda events: told.extend(event.seq for event in events), 0)
     publication.hand_over([event(5)])

@@ -4,10 +4,13 @@ import threading
 import time
 from collections.abc import Iterator
 
+import psycopg
 import pytest
 
 from pylon_http import DataError, Filter, Outcome, TxStore
-from pylon_storage.postgres import PostgresStore
+from pylon_storage.postgres import PostgresStore, follower
+from pylon_storage.postgres.translate import is_lost
+from tests.pylon_storage.postgres.cutting_proxy import CuttingProxy
 from tests.pylon_storage.postgres.rig import OpenStore, Sql, end_backends, note, titles, wait_until
 from tests.support.postgres import PostgresServer, fresh_database, postgres_server
 
@@ -159,3 +162,39 @@ def test_closing_leaves_no_thread_and_no_session(open_store: OpenStore, sql: Sql
 
     wait_until(lambda: set(threading.enumerate()) <= before)
     wait_until(lambda: sql("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()") == [(1,)])
+
+
+def test_a_server_that_goes_silent_keeps_nobody_for_long(
+    open_store: OpenStore, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(follower, "ANSWER_SECONDS", 0.3)
+    monkeypatch.setattr(follower, "POLL_SECONDS", 0.3)
+    with CuttingProxy(url) as wire:
+        store = open_store(through=wire.url)
+        row = store.transact(note("a"))
+        wire.stall()
+        begun = time.monotonic()
+        with pytest.raises(DataError) as refused:
+            store.get("Note", row["id"])
+        assert refused.value.code == "NOT_AVAILABLE"
+        assert time.monotonic() - begun < 0.6 + PATIENCE_S + 2 * MARGIN_S
+        assert not store.is_available
+        begun = time.monotonic()
+        with pytest.raises(DataError):
+            store.transact(note("never"))
+        assert time.monotonic() - begun < MARGIN_S
+
+        wire.go_on()
+        wait_until(lambda: store.is_available)
+        assert store.get("Note", row["id"]) == row
+        store.transact(note("b"))
+        assert titles(store) == ["a", "b"]
+        store.close()
+
+
+def test_a_connection_that_failed_in_sending_is_lost_although_it_seems_open(url: str) -> None:
+    with psycopg.connect(url) as connection:
+        assert is_lost(connection, psycopg.OperationalError("flushing failed: could not send data to server"))
+        with pytest.raises(psycopg.errors.QueryCanceled) as cancelled:
+            connection.execute("SET statement_timeout = 1; SELECT pg_sleep(5)")
+        assert not is_lost(connection, cancelled.value)

@@ -5,9 +5,10 @@ from typing import Any
 
 import pytest
 
-from pylon_http import DataError, TxStore
+from pylon_http import ChangeKind, DataError, TxStore
+from pylon_storage.postgres import PostgresStore
 from tests.pylon_storage.postgres.cutting_proxy import CuttingProxy
-from tests.pylon_storage.postgres.rig import Faults, OpenStore, end_backends, note, titles, wait_until
+from tests.pylon_storage.postgres.rig import Faults, OpenStore, Sql, end_backends, note, titles, wait_until
 
 
 def test_lost_before_commit_it_is_done_again(url: str, open_store: OpenStore) -> None:
@@ -93,3 +94,16 @@ def test_lost_at_any_moment_under_load_each_is_stored_exactly_once(url: str, ope
 
     assert sorted(titles(store)) == sorted(acknowledged)
     assert len(acknowledged) == 160
+
+
+def test_an_id_that_a_crash_took_back_is_of_a_transaction_that_did_not_happen(
+    store: PostgresStore, sql: Sql
+) -> None:
+    """Postgres gives it to others afterwards, who then are not taken for us."""
+    row = store.transact(note("ours"))
+    ((xid,),) = sql("SELECT xmin::text FROM _pylon_changes")
+    outcome = store._runner._outcome
+
+    assert outcome("4000000000", None) == "aborted"
+    assert outcome(str(xid), ("Note", row["id"], ChangeKind.INSERT, row, None)) == "committed"
+    assert outcome(str(xid), ("Note", "another", ChangeKind.INSERT, row, None)) is None

@@ -78,3 +78,9 @@ def test_a_refused_url_is_not_repeated(url: str) -> None:
     said = f"{refused.value} {refused.value.hint} {refused.value.__cause__}"
     assert refused.value.code == "SCHEMA_INIT_FAILED"
     assert "sec" not in said
+
+
+def test_text_is_sent_as_utf_8_whatever_is_asked_for() -> None:
+    parts = conninfo_to_dict(urls.conninfo("postgres://u@db/app?client_encoding=latin1"))
+
+    assert parts["client_encoding"] == "UTF8"

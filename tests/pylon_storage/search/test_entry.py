@@ -1,5 +1,8 @@
 """What is kept of a row, within what both engines hold."""
 
+import pytest
+import snowballstemmer  # type: ignore[import-untyped]  # it has no annotations
+
 from pylon_storage.search.entry import BYTES_MAX, PLACES_MAX, TERM_PLACES_MAX, make_entry
 from pylon_storage.search.fts5 import stored_text
 from pylon_storage.search.tokens import Analyzer
@@ -32,6 +35,22 @@ def test_places_run_out_for_later_fields_first() -> None:
     entry = make_entry(PLAIN, [words, "a b c d", "e"])
 
     assert [len(field) for field in entry.fields] == [PLACES_MAX - 3, 2, 0]
+
+
+def test_words_that_are_not_kept_are_not_stemmed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is what an index costs, and is paid inside a transaction that others wait for."""
+    stemmed: list[str] = []
+    stemmer = snowballstemmer.stemmer
+
+    def counted(name: str) -> object:
+        stemmed.append(name)
+        return stemmer(name)
+
+    monkeypatch.setattr(snowballstemmer, "stemmer", counted)
+
+    make_entry(Analyzer("english"), [" ".join(f"w{number}" for number in range(2 * PLACES_MAX))])
+
+    assert len(stemmed) <= PLACES_MAX + 1
 
 
 def test_bytes_run_out_too() -> None:

@@ -37,9 +37,15 @@ class Recorded:
         self.texts.append(text)
         return []
 
+    def bounded(self, text: str, params: Sequence[Any], _chars_max: int) -> list[Columns]:
+        return self.all(text, params)
+
     def one(self, text: str, params: Sequence[Any] = ()) -> Columns | None:
         self.all(text, params)
         return None
+
+    def write(self, text: str, params: Sequence[Any] = ()) -> None:
+        self.all(text, params)
 
 
 @pytest.mark.parametrize("make", [Fts5Index, TsvectorIndex])

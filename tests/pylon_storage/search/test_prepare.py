@@ -12,10 +12,9 @@ from pylon_core import jsontext
 from pylon_core.clock import SystemClock
 from pylon_core.manifest import AppManifest, parse_manifest
 from pylon_http import DataError, DataStore, Search, TxStore
-from pylon_storage import NoFaults, SqliteStore
+from pylon_storage import NoFaults, SqliteStore, sql
 from pylon_storage.postgres import PostgresStore
 from pylon_storage.search import prepare
-from pylon_storage.search.index import object_name
 from pylon_storage.statements import Tables
 from tests.strategies.documents import app, entity, field
 from tests.support.postgres import fresh_database
@@ -196,9 +195,9 @@ def test_entities_with_long_names_have_search_of_their_own(open_store: Open) -> 
 
 def test_names_are_told_apart_when_they_are_too_long() -> None:
     names = {
-        object_name("N" * 60 + letter, suffix) for letter in "ab" for suffix in ("fts", "fts_docs", "facet_x")
+        sql.object_name("N" * 60 + letter, suffix) for letter in "ab" for suffix in ("fts", "fts_docs", "facet_x")
     }
 
     assert len(names) == 6
     assert all(len(name) <= 63 for name in names)
-    assert object_name("Note", "fts") == "Note_fts"
+    assert sql.object_name("Note", "fts") == "Note_fts"
