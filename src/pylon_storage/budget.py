@@ -1,9 +1,12 @@
-"""How much text one answer may hold: a row may have megabytes, and an answer a thousand rows."""
+"""How much text is read at once: a row may have megabytes, an answer a thousand rows, a log page hundreds."""
 
 from collections.abc import Iterable
 
 from pylon_http import DataError
 from pylon_storage.statements import Columns
+
+PAGE_CHARS_MAX = 8 * 1024 * 1024
+"""A page of the change log with this much in its rows ends: many pages are read at once."""
 
 
 def within(rows: Iterable[Columns], chars_max: int) -> list[Columns]:

@@ -24,10 +24,11 @@ import msgspec
 from psycopg import errors
 
 from pylon_core import jsontext
-from pylon_http import ChangeEvent, ChangeKind, LogPage, Row
+from pylon_http import ChangeEvent, ChangeKind, DataError, LogPage, Row
+from pylon_storage.budget import PAGE_CHARS_MAX
 from pylon_storage.postgres.connection import Connection, Cursor
 from pylon_storage.postgres.pool import LOCK_MS
-from pylon_storage.statements import Statements
+from pylon_storage.statements import Columns, Statements
 
 CHANNEL = "pylon_changes"
 
@@ -201,16 +202,29 @@ def extent(statements: Statements) -> Extent:
 
 
 def page(statements: Statements, since: int, limit: int) -> tuple[Sequence[ChangeEvent], str | None]:
-    """At most ``limit`` entries after ``since``, and for which policies they are written, if there are any."""
-    found = statements.all(_PAGE, (since, limit))
+    """At most ``limit`` entries after ``since``, fewer where they are large, and for which policies they are
+    written, if there are any."""
+    found = _sized(statements, since, limit)
     return [_event(columns) for *columns, _ in found], found[0][-1] if found else None
 
 
 def log_page(statements: Statements, since: int, limit: int) -> tuple[LogPage, str | None]:
     """``statements`` see one state."""
     newest, floor, visibility = extent(statements)
-    events, _ = page(statements, since, limit + 1)
-    return LogPage(events[:limit], len(events) > limit, newest, floor), visibility
+    events, _ = page(statements, since, limit)
+    return LogPage(events, bool(events) and events[-1].seq < newest, newest, floor), visibility
+
+
+def _sized(statements: Statements, since: int, limit: int) -> list[Columns]:
+    """A page whose rows fit in memory together, many pages being read at once; at least one entry."""
+    while limit > 1:
+        try:
+            return statements.bounded(_PAGE, (since, limit), PAGE_CHARS_MAX)
+        except DataError as error:
+            if error.code != "PAYLOAD_TOO_LARGE":
+                raise
+            limit = max(1, limit // 8)
+    return statements.all(_PAGE, (since, limit))
 
 
 def renew_for(statements: Statements, visibility: str) -> int:

@@ -15,6 +15,7 @@ import msgspec
 
 from pylon_core import jsontext
 from pylon_http import ChangeEvent, ChangeKind, LogPage
+from pylon_storage.budget import PAGE_CHARS_MAX
 
 TABLES = (
     (
@@ -27,9 +28,6 @@ TABLES = (
         " timestamp_ms INTEGER NOT NULL, PRIMARY KEY (scope, op_id)) WITHOUT ROWID"
     ),
 )
-PAGE_CHARS_MAX = 8 * 1024 * 1024
-"""A page with this much in its rows ends: a row may have megabytes, and many pages are read at once."""
-
 _APPEND = "INSERT INTO _pylon_changes VALUES (?, ?, ?, ?, ?, ?, ?)"
 _PAGE = "SELECT * FROM _pylon_changes WHERE seq > ? ORDER BY seq LIMIT ?"
 _KEEP_NEWEST_OF_EACH_ROW = (
