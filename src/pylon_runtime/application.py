@@ -9,7 +9,7 @@ two applications in one process do not know each other.
 import secrets
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import structlog
@@ -40,7 +40,7 @@ from pylon_runtime.stores import AppStore, Database, database_of, open_store
 from pylon_runtime.uploads import Uploads
 from pylon_runtime.version import VERSION
 from pylon_runtime.wsgi import WsgiApp
-from pylon_storage import SqlSessionBackend, parse_faults
+from pylon_storage import EphemeralStore, SqlSessionBackend, parse_faults
 from pylon_storage.files import FileLibrary, SqlFileIndex
 
 log = structlog.get_logger("pylon.application")
@@ -130,6 +130,12 @@ def build(
             files_url=config.files.url_prefix,
             dev_mode=config.dev_mode,
         )
+        limits = HubLimits(message_bytes_max=config.ws_frame_bytes_max)
+        hub = Hub(loaded.policies, context.project, limits, clock)
+        store.on_log_turned(hub.turn)
+        hub.follow(store)
+        if isinstance(store, EphemeralStore):
+            context = replace(context, reset=partial(_reset, store, hub))
         credentials = CredentialResolver(sessions, config.admin_token)
         gateway = Gateway(
             GatewayParts(
@@ -145,10 +151,6 @@ def build(
             dispatch,
             context,
         )
-        limits = HubLimits(message_bytes_max=config.ws_frame_bytes_max)
-        hub = Hub(loaded.policies, context.project, limits, clock)
-        store.on_log_turned(hub.turn)
-        hub.follow(store)
         sessions.subscribe(lambda session_id: hub.close_session(session_id, POLICY_VIOLATION))
         wsgi = WsgiApp(gateway, config.files.bytes_max)
         endpoint = partial(
@@ -170,6 +172,13 @@ def build(
     )
     session_notices.follow(store.tables, sessions, housekeeper)
     return Application(config, loaded, database, store, runtime, hub, gateway, server, housekeeper, wsgi, clock)
+
+
+def _reset(store: EphemeralStore, hub: Hub) -> None:
+    """The sockets end, so that replicas ask again and hear that theirs is of another time."""
+    hub.turn(is_on=False)
+    store.reset()
+    hub.turn(is_on=True)
 
 
 def _sweep(sessions: SessionStore, files: FileLibrary) -> int:

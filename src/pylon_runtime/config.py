@@ -93,7 +93,12 @@ COOKIE_SAME_SITE = Setting(
     "lax",
     "Which foreign pages' requests carry the cookie; none implies a secure cookie.",
 )
-DB_PATH = Setting("PYLON_DB_PATH", Path, ".pylon/dev.db", "The SQLite database file.")
+DB_PATH = Setting(
+    "PYLON_DB_PATH",
+    Path,
+    ".pylon/dev.db",
+    "The SQLite database file; `:memory:` is one that goes with the process, for tests.",
+)
 DATABASE_URL = Setting(
     "DATABASE_URL",
     _database_url,

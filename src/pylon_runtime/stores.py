@@ -14,8 +14,11 @@ from pylon_core.errors import PylonError
 from pylon_http import DataError, DataStore
 from pylon_runtime.app_folder import AppFolder, LoadedManifest
 from pylon_runtime.config import DATABASE_URL, DB_PATH, ServerConfig
-from pylon_storage import FaultPoints, SqliteStore
+from pylon_storage import EphemeralStore, FaultPoints, SqliteStore
 from pylon_storage.statements import Tables
+
+IN_MEMORY = ":memory:"
+"""What PYLON_DB_PATH says for a database that does not outlive the process."""
 
 
 class AppStore(DataStore, Protocol):
@@ -58,11 +61,23 @@ class PostgresDatabase:
         return masked(self.url)
 
 
-Database = SqliteFile | PostgresDatabase
+@dataclass(frozen=True)
+class Memory:
+    """A database that goes with the process, for tests."""
+
+    engine: ClassVar[str] = "sqlite"
+
+    def __str__(self) -> str:
+        return IN_MEMORY
+
+
+Database = SqliteFile | PostgresDatabase | Memory
 
 
 def database_of(config: ServerConfig, folder: AppFolder) -> Database:
     if config.database_url is None:
+        if str(config.db_path) == IN_MEMORY:
+            return Memory()
         return SqliteFile(folder.root / config.db_path)
     return PostgresDatabase(config.database_url, config.db_connections)
 
@@ -71,6 +86,8 @@ def open_store(database: Database, loaded: LoadedManifest, clock: Clock, faults:
     """Raises ``PylonError`` when the database cannot be opened or brought up to the manifest."""
     policies = loaded.policies
     watched = {entity.name: policies.read_fields(entity.name) for entity in loaded.manifest.entities}
+    if isinstance(database, Memory):
+        return EphemeralStore(loaded.manifest, watched=watched, visibility=policies.fingerprint, clock=clock)
     if isinstance(database, SqliteFile):
         return _open_sqlite(database, loaded, watched, clock, faults)
     return _open_postgres(database, loaded, watched, clock, faults)
