@@ -102,18 +102,8 @@ def build(
     with ExitStack() as undo:
         store = open_store(database, loaded, clock, parse_faults(environ.get(FAULTS_VARIABLE, "")))
         undo.callback(store.close)
-        sessions = SessionStore(
-            SqlSessionBackend(store.tables),
-            clock,
-            secrets.token_bytes,
-            lifetime_s=loaded.manifest.auth.session.expires_in,
-        )
-        file_library = FileLibrary(
-            open_file_storage(config.files, folder.uploads(config)),
-            SqlFileIndex(store.tables),
-            clock,
-            secrets.token_bytes,
-        )
+        sessions = _open_sessions(store, loaded, clock)
+        file_library = _open_files(config, folder, store, clock)
         runtime = BunRuntime(
             BunOptions(config.functions_dir, folder.root, environ, config.fn_workers),
             clock,
@@ -137,20 +127,7 @@ def build(
         if isinstance(store, EphemeralStore):
             context = replace(context, reset=partial(_reset, store, hub))
         credentials = CredentialResolver(sessions, config.admin_token)
-        gateway = Gateway(
-            GatewayParts(
-                config=config,
-                credentials=credentials,
-                cookie_name=context.cookie.name,
-                files=StaticFiles(folder.public, find_client_bundle()),
-                uploads=Uploads(config.files.bytes_max),
-                clock=clock,
-                random_bytes=secrets.token_bytes,
-                health=Health(lambda: store.is_available, clock, VERSION),
-            ),
-            dispatch,
-            context,
-        )
+        gateway = _gateway(config, folder, context, store, credentials)
         sessions.subscribe(lambda session_id: hub.close_session(session_id, POLICY_VIOLATION))
         wsgi = WsgiApp(gateway, config.files.bytes_max)
         endpoint = partial(
@@ -172,6 +149,36 @@ def build(
     )
     session_notices.follow(store.tables, sessions, housekeeper)
     return Application(config, loaded, database, store, runtime, hub, gateway, server, housekeeper, wsgi, clock)
+
+
+def _open_sessions(store: AppStore, loaded: LoadedManifest, clock: Clock) -> SessionStore:
+    lifetime_s = loaded.manifest.auth.session.expires_in
+    return SessionStore(SqlSessionBackend(store.tables), clock, secrets.token_bytes, lifetime_s=lifetime_s)
+
+
+def _open_files(config: ServerConfig, folder: AppFolder, store: AppStore, clock: Clock) -> FileLibrary:
+    storage = open_file_storage(config.files, folder.uploads(config))
+    return FileLibrary(storage, SqlFileIndex(store.tables), clock, secrets.token_bytes)
+
+
+def _gateway(
+    config: ServerConfig,
+    folder: AppFolder,
+    context: RouterContext,
+    store: AppStore,
+    credentials: CredentialResolver,
+) -> Gateway:
+    parts = GatewayParts(
+        config=config,
+        credentials=credentials,
+        cookie_name=context.cookie.name,
+        files=StaticFiles(folder.public, find_client_bundle()),
+        uploads=Uploads(config.files.bytes_max),
+        clock=context.clock,
+        random_bytes=secrets.token_bytes,
+        health=Health(lambda: store.is_available, context.clock, VERSION),
+    )
+    return Gateway(parts, dispatch, context)
 
 
 def _reset(store: EphemeralStore, hub: Hub) -> None:
