@@ -138,8 +138,9 @@ def opened(browser: BrowserContext, server: ServerProcess) -> Page:
 
 
 def reloaded(page: Page) -> None:
+    """Load the page anew, and wait until the client has read what it saved."""
     page.reload()
-    page.wait_for_function("window.engine !== undefined")
+    expect(page).to_have_title("Started")
 
 
 def write(page: Page, title: str) -> None:
