@@ -164,7 +164,7 @@ def _copy(url: str, rows: Iterable[tuple[str, dict[str, Any]]]) -> None:
                 for row_id, row in group:
                     seq += 1
                     data = json.dumps({"id": row_id, **row})
-                    copy.write_row((seq, "Item", row_id, "insert", data, None, now_ms))
+                    copy.write_row((seq, "Item", row_id, "insert", data, None, now_ms, None))
         cursor.execute("SELECT setval('_pylon_changes_seq', %s)", (seq,))
         connection.commit()
         connection.autocommit = True

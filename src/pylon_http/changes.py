@@ -18,7 +18,8 @@ class ChangeEvent(msgspec.Struct, frozen=True):
 
     ``row`` is the complete post-image with ``id`` and declared types; ``None`` for a delete. ``before`` holds
     the fields of the pre-image that read policies look at; ``None`` when they did not change (then ``row``
-    tells) and for an insert. ``timestamp_ms`` is milliseconds since the Unix epoch.
+    tells) and for an insert. ``timestamp_ms`` is milliseconds since the Unix epoch. ``delta`` is what
+    the change added to the row's collaborative document, if it has one.
     """
 
     seq: int
@@ -28,3 +29,4 @@ class ChangeEvent(msgspec.Struct, frozen=True):
     row: Mapping[str, Any] | None
     before: Mapping[str, Any] | None
     timestamp_ms: int
+    delta: bytes | None = None

@@ -137,6 +137,7 @@ def build(
             partial(client_ip, trusted_hops=config.trust_proxy_hops),
             limits,
             clock,
+            {},
         )
         server = _listen(config, gateway, endpoint, store, wsgi, clock)
         undo.callback(server.stop, clock.monotonic())

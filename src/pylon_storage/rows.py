@@ -39,7 +39,15 @@ class ChangeRecorder(Protocol):
 
     timestamp_ms: int
 
-    def record(self, entity: str, row_id: str, kind: ChangeKind, row: Row | None, before: Row | None) -> None: ...
+    def record(
+        self,
+        entity: str,
+        row_id: str,
+        kind: ChangeKind,
+        row: Row | None,
+        before: Row | None,
+        delta: bytes | None = None,
+    ) -> None: ...
 
     def mark(self) -> int:
         """How much is recorded so far."""
@@ -151,7 +159,7 @@ class SqlTx(SqlReader):
         erased = entries_with_rows(self._catalog, rows)
         for statement in (
             f"DELETE FROM _pylon_changes WHERE before IS NULL AND {erased.text}",
-            f"UPDATE _pylon_changes SET kind = 'delete', data = NULL WHERE {erased.text}",
+            f"UPDATE _pylon_changes SET kind = 'delete', data = NULL, delta = NULL WHERE {erased.text}",
         ):
             self._writes.change(statement, erased.params, "the change log", "DELETE_FAILED")
         self._recorder.forget(rows)

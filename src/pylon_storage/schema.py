@@ -31,6 +31,13 @@ def additions(manifest: AppManifest, existing: Mapping[str, Columns], dialect: D
     return statements
 
 
+def log_additions(existing: Mapping[str, Columns], binary: str) -> list[str]:
+    """What the change log of an older database lacks."""
+    if "delta" in existing.get("_pylon_changes", {"delta": binary}):
+        return []
+    return [f"ALTER TABLE _pylon_changes ADD COLUMN delta {binary}"]
+
+
 def _missing_columns(entity: EntityDef, columns: Columns, dialect: Dialect) -> list[str]:
     statements: list[str] = []
     for field in entity.fields:

@@ -23,7 +23,7 @@ _row_decoder = msgspec.json.Decoder(dict)
 
 def appended(event: ChangeEvent) -> Statement:
     return Statement(
-        "INSERT INTO _pylon_changes VALUES (?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO _pylon_changes VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
         (
             event.seq,
             event.entity,
@@ -32,6 +32,7 @@ def appended(event: ChangeEvent) -> Statement:
             None if event.row is None else jsontext.encode(event.row).decode(),
             None if event.before is None else jsontext.encode(event.before).decode(),
             event.timestamp_ms,
+            event.delta,
         ),
     )
 
@@ -67,7 +68,7 @@ def renewal(statements: Statements, visibility: str) -> list[Statement]:
         renew += [
             Statement(_KEEP_NEWEST_OF_EACH_ROW),
             Statement("DELETE FROM _pylon_changes WHERE data IS NULL"),
-            Statement("UPDATE _pylon_changes SET seq = -seq, kind = 'insert', before = NULL"),
+            Statement("UPDATE _pylon_changes SET seq = -seq, kind = 'insert', before = NULL, delta = NULL"),
             Statement("UPDATE _pylon_changes SET seq = ? - seq", (newest,)),
             Statement(_SET_META, ("floor", str(newest + 1))),
         ]
@@ -80,8 +81,9 @@ def _meta(statements: Statements, key: str) -> str | None:
 
 
 def _event(columns: Columns) -> ChangeEvent:
-    seq, entity, row_id, kind, data, before, timestamp_ms = columns
-    return ChangeEvent(seq, entity, row_id, ChangeKind(kind), _decoded(data), _decoded(before), timestamp_ms)
+    seq, entity, row_id, kind, data, before, timestamp_ms, delta = columns
+    row, pre_image = _decoded(data), _decoded(before)
+    return ChangeEvent(seq, entity, row_id, ChangeKind(kind), row, pre_image, timestamp_ms, delta)
 
 
 def _decoded(text: str | None) -> dict[str, Any] | None:

@@ -64,9 +64,17 @@ class Transaction:
         self._step.forward.all(text, params)
         self._step.refusal = (entity, code)
 
-    def record(self, entity: str, row_id: str, kind: ChangeKind, row: Row | None, before: Row | None) -> None:
+    def record(
+        self,
+        entity: str,
+        row_id: str,
+        kind: ChangeKind,
+        row: Row | None,
+        before: Row | None,
+        delta: bytes | None = None,
+    ) -> None:
         seq = self._head + len(self.events) + 1
-        event = ChangeEvent(seq, entity, row_id, kind, row, before, self.timestamp_ms)
+        event = ChangeEvent(seq, entity, row_id, kind, row, before, self.timestamp_ms, delta)
         self._step.event = event
         self._step.forward.kept.append(changelog.appended(event))
         self._keep_undo(event, self._step.undo)
@@ -193,7 +201,7 @@ class D1Tx(SqlTx):
         erased = entries_with_rows(self._catalog, rows)
         with self._transaction.step() as undo:
             for entry in self._statements.all(f"SELECT * FROM _pylon_changes WHERE {erased.text}", erased.params):
-                undo.all("INSERT OR REPLACE INTO _pylon_changes VALUES (?, ?, ?, ?, ?, ?, ?)", entry)
+                undo.all("INSERT OR REPLACE INTO _pylon_changes VALUES (?, ?, ?, ?, ?, ?, ?, ?)", entry)
             super().forget(rows)
 
     def remember(self, scope: str, op_id: str, row_id: str) -> None:

@@ -37,9 +37,12 @@ class Connection:
         "audience",
         "audience_key",
         "auth",
+        "backlog",
+        "backlog_bytes",
         "blocked_since",
         "farewell",
         "fd",
+        "follows",
         "heard",
         "number",
         "outbox",
@@ -71,6 +74,11 @@ class Connection:
         self.farewell: bytes | None = None
         """The close frame, to be sent once ``unsent`` is."""
         self.outbox: deque[bytes] = deque()
+        self.follows = True
+        """Whether it is sent the change feed."""
+        self.backlog: deque[bytes] = deque()
+        """What feeds pushed while something was unsent."""
+        self.backlog_bytes = 0
         self.heard = now
         self.released = threading.Lock()
         self.released.acquire()

@@ -21,6 +21,7 @@ from pylon_core.clock import Clock
 from pylon_runtime.hub import close_codes
 from pylon_runtime.hub.audience import Audience, FellBehindError, FrameSource
 from pylon_runtime.hub.connection import Connection, ConnectionState
+from pylon_runtime.hub.feeds import Feed
 from pylon_runtime.hub.frames import PING, close_frame
 from pylon_runtime.hub.limits import HubLimits
 from pylon_runtime.hub.log import EventLog
@@ -62,6 +63,7 @@ class Dispatcher:
         self._delivered_end = log.end
         self._audiences: dict[Hashable, Audience] = {}
         self._tenants: dict[str | None, dict[Connection, None]] = {}
+        self._feeds: list[Feed] = []
         self._behind: deque[Connection] = deque()
         self._blocked: set[Connection] = set()
         self._overdue: dict[Connection, float] = {}
@@ -76,6 +78,10 @@ class Dispatcher:
                 self.go_round()
         finally:
             self._let_all_go()
+
+    def add_feed(self, feed: Feed) -> None:
+        """Before ``run``."""
+        self._feeds.append(feed)
 
     # What the mailbox may call
 
@@ -178,8 +184,8 @@ class Dispatcher:
         return self._stop_at is not None and (not self.connections or self._now >= self._stop_at)
 
     def _deliver_new(self) -> None:
-        end = self._log.end
-        if end == self._delivered_end:
+        start, end = self._delivered_end, self._log.end
+        if end == start:
             return
         self._delivered_end = end
         for audience in list(self._audiences.values()):
@@ -187,6 +193,8 @@ class Dispatcher:
                 frames, audience.position = self._stretch(audience, audience.position, end, audience.in_step)
                 self._fan_out(audience.in_step, frames)
             audience.position = end
+        for feed in self._feeds:
+            feed.deliver(start, end)
 
     def _deliver_relays(self) -> None:
         for tenant_id, frames in self._relays.take().items():
@@ -199,7 +207,7 @@ class Dispatcher:
         until = self._clock.monotonic() + self._limits.catch_up_s
         for _ in range(len(self._behind)):
             connection = self._behind.popleft()
-            if connection.state is _OPEN and connection.unsent is None:
+            if connection.state is _OPEN and connection.unsent is None and connection.follows:
                 self._catch_up(connection)
             if self._clock.monotonic() >= until:
                 return
@@ -224,7 +232,7 @@ class Dispatcher:
             return self._source.stretch(audience.auth, start, end)
         except FellBehindError:
             for connection in list(readers):
-                self._close_for_lag(connection)
+                self.close_for_lag(connection)
         except Exception:  # noqa: BLE001 - an event that cannot be judged must not end everybody's events
             # Nor may it be skipped: who should have been sent it must pull.
             _log.exception("hub_event_failed")
@@ -258,14 +266,17 @@ class Dispatcher:
         if sent < 0 and sent != -errno.EAGAIN:
             self._cut(connection)
             return
-        audience = connection.audience
-        if connection in audience.in_step:
-            del audience.in_step[connection]
-            connection.position = audience.position
+        self._fall_out_of_step(connection)
         connection.unsent = memoryview(data)[max(sent, 0) :]
         connection.blocked_since = self._now
         self._blocked.add(connection)
         self._selector.register(connection.sock, selectors.EVENT_WRITE, connection)
+
+    def _fall_out_of_step(self, connection: Connection) -> None:
+        audience = connection.audience
+        if connection in audience.in_step:
+            del audience.in_step[connection]
+            connection.position = audience.position
 
     def _flush_unsent(self, connection: Connection) -> None:
         assert connection.unsent is not None
@@ -292,11 +303,37 @@ class Dispatcher:
         """What comes after the last byte of something was taken."""
         if connection.state is _OPEN:
             self.flush_outbox(connection)
+            self._push_backlog(connection)
             self._behind.append(connection)
         elif connection.state is _CLOSING:
             self._say_farewell(connection)
         elif connection.state is _LEAVING:
             self._send_last_replies(connection)
+
+    def _push_backlog(self, connection: Connection) -> None:
+        if connection.unsent is None and connection.backlog:
+            connection.backlog_bytes = 0
+            self._write(connection, _drain(connection.backlog))
+
+    # What feeds may call
+
+    def push(self, connections: Collection[Connection], frame: bytes) -> None:
+        self.frames_sent += len(connections)
+        for connection in connections:
+            if connection.state is not _OPEN:
+                continue
+            if connection.unsent is None:
+                self._write(connection, frame)
+                continue
+            connection.backlog.append(frame)
+            connection.backlog_bytes += len(frame)
+            if connection.backlog_bytes > self._limits.backlog_bytes_max:
+                self.close_for_lag(connection)
+
+    def withdraw(self, connection: Connection) -> None:
+        if connection.state is _OPEN and connection.follows:
+            connection.follows = False
+            self._fall_out_of_step(connection)
 
     # Closing
 
@@ -309,6 +346,9 @@ class Dispatcher:
         audience.members -= 1
         if not audience.members:
             del self._audiences[audience.key]
+        connection.backlog.clear()
+        for feed in self._feeds:
+            feed.drop(connection)
         tenant = self._tenants[connection.auth.tenant_id]
         del tenant[connection]
         if not tenant:
@@ -316,7 +356,7 @@ class Dispatcher:
         elif self._stop_at is None:
             self._relays.add(connection.auth.tenant_id, disconnect_notice(connection.number))
 
-    def _close_for_lag(self, connection: Connection) -> None:
+    def close_for_lag(self, connection: Connection) -> None:
         self.closed_for_lag += 1
         self.close(connection, close_codes.TRY_AGAIN_LATER, "The connection fell behind; pull, then reconnect.")
 
@@ -366,7 +406,7 @@ class Dispatcher:
     def _tick(self) -> None:
         self._log.evict_older(self._now - self._limits.replay_s - self._limits.stall_s)
         for connection in [c for c in self._blocked if c.state is _OPEN and self._is_stuck(c)]:
-            self._close_for_lag(connection)
+            self.close_for_lag(connection)
         for connection in [c for c, due in self._overdue.items() if due <= self._now]:
             self._cut(connection)
         self._ping()

@@ -21,9 +21,10 @@ from pylon_http import ChangeEvent, DataStore
 from pylon_runtime.hub.audience import FrameSource, ReadPolicy
 from pylon_runtime.hub.connection import Connection
 from pylon_runtime.hub.dispatcher import Dispatcher
+from pylon_runtime.hub.feeds import Feed, Sender
 from pylon_runtime.hub.limits import HubLimits
 from pylon_runtime.hub.log import EventLog
-from pylon_runtime.hub.mailbox import Mailbox
+from pylon_runtime.hub.mailbox import Call, Mailbox
 from pylon_runtime.hub.priming import recent
 from pylon_runtime.hub.relay import RelayQueue
 from pylon_runtime.threads import join, spawn
@@ -43,23 +44,36 @@ class HubStats(msgspec.Struct, frozen=True):
 class Hub:
     def __init__(self, policy: ReadPolicy, project: Projection, limits: HubLimits, clock: Clock) -> None:
         self._policy = policy
-        self._limits = limits
+        self.limits = limits
         self._clock = clock
         self._numbers = itertools.count()
-        self._events = EventLog(limits.log_events_max, limits.log_bytes_max)
+        self.events = EventLog(limits.log_events_max, limits.log_bytes_max)
         self._relays = RelayQueue(limits.relay_backlog_bytes_max)
         self._mailbox = Mailbox()
         self._dispatcher = Dispatcher(
             self._mailbox,
-            self._events,
+            self.events,
             self._relays,
-            FrameSource(self._events, policy, project, limits),
+            FrameSource(self.events, policy, project, limits),
             limits,
             clock,
         )
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
         self._is_stopped = False
+
+    @property
+    def sender(self) -> Sender:
+        """For feeds, on the dispatcher's thread."""
+        return self._dispatcher
+
+    def add_feed(self, feed: Feed) -> None:
+        """Before ``start``."""
+        self._dispatcher.add_feed(feed)
+
+    def post(self, call: Call) -> bool:
+        """Have the dispatcher make a call on its thread; false when it has ended."""
+        return self._mailbox.post(call)
 
     def start(self) -> None:
         with self._lock:
@@ -81,9 +95,9 @@ class Hub:
         """Hear of every commit from now on, and of those just before: a client may have pulled from another
         server, or from the one that ran here before, and missed since then what it will not pull again.
         """
-        self._events.await_priming()
+        self.events.await_priming()
         store.subscribe(self.publish)
-        self._events.prime(recent(store, self._limits, self._clock), self._clock.monotonic())
+        self.events.prime(recent(store, self.limits, self._clock), self._clock.monotonic())
 
     def turn(self, is_on: bool) -> None:  # noqa: FBT001 - as it is told
         """Off, close every socket (1012) and take none, until it is on again."""
@@ -91,7 +105,7 @@ class Hub:
 
     def publish(self, events: Sequence[ChangeEvent]) -> None:
         """Take in committed events, in seq order: the listener for ``DataStore.subscribe``. Never blocks."""
-        self._events.append(events, self._clock.monotonic())
+        self.events.append(events, self._clock.monotonic())
         if self._dispatcher.connections:
             self._mailbox.ring()
 
@@ -110,7 +124,7 @@ class Hub:
 
     def reply(self, connection: Connection, data: bytes) -> None:
         """Send control frames from its reader. Raises ``OSError`` when the client does not take replies."""
-        if len(connection.outbox) >= self._limits.outbox_replies_max:
+        if len(connection.outbox) >= self.limits.outbox_replies_max:
             raise ConnectionAbortedError("the client does not read replies")
         connection.outbox.append(data)
         self._mailbox.post(partial(self._dispatcher.flush_outbox, connection))

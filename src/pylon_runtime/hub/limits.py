@@ -41,6 +41,9 @@ class HubLimits(msgspec.Struct, frozen=True, kw_only=True):
     tick_s: float = 0.5
     """How often silence, stalls and overdue closes are looked for."""
 
+    backlog_bytes_max: int = 1 << 20
+    """What feeds may push to a connection that is not taking bytes, before it is closed."""
+
     relay_bytes_max: int = 64 << 10
     """Longest presence or topic message passed on."""
 

@@ -6,14 +6,16 @@ credential is answered with 101 and a close frame, as clients expect. Any number
 """
 
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from functools import partial
+from typing import Any
 
 import simple_websocket  # type: ignore[import-untyped]  # the package has no type information
 from wsproto.utilities import ProtocolError
 
 from pylon_auth.context import AuthContext
+from pylon_core import jsontext
 from pylon_core.clock import Clock
 from pylon_core.errors import PylonError
 from pylon_http import Request, Response
@@ -25,10 +27,14 @@ from pylon_runtime.hub.identity import SocketIdentity
 from pylon_runtime.hub.limits import HubLimits
 from pylon_runtime.hub.peers import PeerSlots
 from pylon_runtime.hub.protocol import ReaderSocket, ServerProtocol
-from pylon_runtime.hub.relay import RelayAllowance, relayed
+from pylon_runtime.hub.relay import RELAYED_TYPES, RelayAllowance, relayed
 
 SYNC_PATHS = frozenset({"/", "/ws", "/api/sync/ws"})
 """Where the main port takes sync sockets; the extra port takes them anywhere."""
+
+MessageHandler = Callable[[Connection, Mapping[str, Any]], None]
+"""Serves one message of a client on its reader's thread, which holds no turn; it may wait. What a client may not
+say or did not mean is passed over: nothing may be raised."""
 
 _LINGER_S = 1.0
 
@@ -41,14 +47,17 @@ class WebSocketEndpoint:
         peer_of: Callable[[Request], str],
         limits: HubLimits,
         clock: Clock,
+        messages: Mapping[str, MessageHandler],
         paths: frozenset[str] | None,
     ) -> None:
-        """``paths`` ``None`` accepts every path. ``peer_of`` names whom the cap on sockets counts."""
+        """``paths`` ``None`` accepts every path. ``peer_of`` names whom the cap on sockets counts; ``messages``
+        are served by their type."""
         self._hub = hub
         self._authenticate = authenticate
         self._peer_of = peer_of
         self._limits = limits
         self._clock = clock
+        self._messages = messages
         self._paths = paths
         self._slots = PeerSlots(limits.connections_per_peer_max)
 
@@ -134,9 +143,16 @@ class WebSocketEndpoint:
     def _receive(self, connection: Connection, allowance: RelayAllowance, text: str) -> None:
         if len(text) > self._limits.relay_bytes_max:
             return
-        payload = relayed(text, connection.auth.user_id)
-        if payload is not None and allowance.spend(len(payload)):
-            self._hub.relay(connection.auth.tenant_id, payload)
+        message = _message(text)
+        kind = message.get("type")
+        if not isinstance(kind, str) or not allowance.spend(len(text)):
+            return
+        if kind in RELAYED_TYPES:
+            payload = relayed(message, connection.auth.user_id)
+            if payload is not None:
+                self._hub.relay(connection.auth.tenant_id, payload)
+        elif (serve := self._messages.get(kind)) is not None:
+            serve(connection, message)
 
     def _answer(self, sock: socket.socket, refusal: PylonError) -> None:
         response = Response.error(refusal)
@@ -151,6 +167,15 @@ class WebSocketEndpoint:
             sock.settimeout(left)
             if not sock.recv(4096):
                 return
+
+
+def _message(text: str) -> dict[str, Any]:
+    """Empty when it is none."""
+    try:
+        message = jsontext.decode(text)
+    except PylonError:
+        return {}
+    return message if isinstance(message, dict) else {}
 
 
 def _stamp(connection: Connection, clock: Clock) -> None:

@@ -58,7 +58,11 @@ def bring_up(connection: Connection, manifest: AppManifest, visibility: str) -> 
         for text in (_LOCK, *_NO_HURRY):
             statements.all(text)
         indexes = {name for (name,) in statements.all(_INDEXES)}
-        additions = schema.additions(manifest, _existing(statements), PostgresDialect())
+        existing = _existing(statements)
+        additions = (
+            *schema.log_additions(existing, "BYTEA"),
+            *schema.additions(manifest, existing, PostgresDialect()),
+        )
         for text in (*changelog.TABLES, *sessions.TABLES, *FILE_TABLES, *additions):
             # Also where there is nothing to create, it would wait for all who write to the table, and they for it.
             if _created_index(text) not in indexes:

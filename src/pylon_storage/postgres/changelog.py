@@ -42,7 +42,8 @@ RETRY_LOCK = 0x70796C6F6E03
 TABLES = (
     (
         "CREATE TABLE IF NOT EXISTS _pylon_changes (seq BIGINT PRIMARY KEY, entity TEXT NOT NULL,"
-        " row_id TEXT NOT NULL, kind TEXT NOT NULL, data TEXT, before TEXT, timestamp_ms BIGINT NOT NULL)"
+        " row_id TEXT NOT NULL, kind TEXT NOT NULL, data TEXT, before TEXT, timestamp_ms BIGINT NOT NULL,"
+        " delta BYTEA)"
     ),
     "CREATE SEQUENCE IF NOT EXISTS _pylon_changes_seq OWNED BY _pylon_changes.seq",
     "CREATE SEQUENCE IF NOT EXISTS _pylon_log_era",
@@ -55,17 +56,17 @@ TABLES = (
 
 _LOCK = f"SELECT set_config('lock_timeout', '{LOCK_MS}', true), pg_advisory_xact_lock({APPEND_LOCK})".encode()
 _APPEND = (
-    "WITH added AS (INSERT INTO _pylon_changes (seq, entity, row_id, kind, data, before, timestamp_ms)"
-    " SELECT nextval('_pylon_changes_seq'), entity, row_id, kind, data, before, $6::bigint FROM"
-    " unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[])"
-    " AS entry (entity, row_id, kind, data, before) RETURNING seq)"
-    f" SELECT min(seq), pg_notify('{CHANNEL}', max(seq) || ' ' || $7),"
+    "WITH added AS (INSERT INTO _pylon_changes (seq, entity, row_id, kind, data, before, delta, timestamp_ms)"
+    " SELECT nextval('_pylon_changes_seq'), entity, row_id, kind, data, before, delta, $7::bigint FROM"
+    " unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::bytea[])"
+    " AS entry (entity, row_id, kind, data, before, delta) RETURNING seq)"
+    f" SELECT min(seq), pg_notify('{CHANNEL}', max(seq) || ' ' || $8),"
     # There is no other way to make a plain statement fail.
-    " 1 / ((SELECT last_value FROM _pylon_log_era) = $8::bigint)::int FROM added"
+    " 1 / ((SELECT last_value FROM _pylon_log_era) = $9::bigint)::int FROM added"
 ).encode()
 _ERA = b"SELECT last_value, (SELECT value FROM _pylon_meta WHERE key = 'visibility') FROM _pylon_log_era"
 _PAGE = (
-    "SELECT seq, entity, row_id, kind, data, before, timestamp_ms,"
+    "SELECT seq, entity, row_id, kind, data, before, timestamp_ms, delta,"
     " (SELECT value FROM _pylon_meta WHERE key = 'visibility') FROM _pylon_changes WHERE seq > ?"
     " ORDER BY seq LIMIT ?"
 )
@@ -94,8 +95,9 @@ class LogEra(NamedTuple):
     visibility: str
 
 
-Entry = tuple[str, str, ChangeKind, Row | None, Row | None]
-"""Entity, id, kind, the row after the change, what of it before decided who could read it."""
+Entry = tuple[str, str, ChangeKind, Row | None, Row | None, bytes | None]
+"""Entity, id, kind, the row after the change, what of it before decided who could read it, what the change added
+to its document."""
 
 
 class ChangeBuffer:
@@ -105,8 +107,16 @@ class ChangeBuffer:
         self.timestamp_ms = timestamp_ms
         self._steps: list[Entry | _Forgotten] = []
 
-    def record(self, entity: str, row_id: str, kind: ChangeKind, row: Row | None, before: Row | None) -> None:
-        self._steps.append((entity, row_id, kind, row, before))
+    def record(
+        self,
+        entity: str,
+        row_id: str,
+        kind: ChangeKind,
+        row: Row | None,
+        before: Row | None,
+        delta: bytes | None = None,
+    ) -> None:
+        self._steps.append((entity, row_id, kind, row, before, delta))
 
     def forget(self, rows: Mapping[str, Sequence[str]]) -> None:
         self._steps.append(_Forgotten({entity: frozenset(row_ids) for entity, row_ids in rows.items()}))
@@ -136,10 +146,10 @@ class _Forgotten:
 
     def left_of(self, entry: Entry) -> Entry | None:
         """As ``SqlTx.forget`` has it."""
-        entity, row_id, _, row, before = entry
+        entity, row_id, _, row, before, _ = entry
         if row is None or row_id not in self.rows.get(entity, ()):
             return entry
-        return None if before is None else (entity, row_id, ChangeKind.DELETE, None, before)
+        return None if before is None else (entity, row_id, ChangeKind.DELETE, None, before, None)
 
 
 class Appendix:
@@ -148,20 +158,22 @@ class Appendix:
     def __init__(self, entries: Sequence[Entry], timestamp_ms: int) -> None:
         self._entries = entries
         self._timestamp_ms = timestamp_ms
-        entities, row_ids, kinds, rows, befores = zip(*entries, strict=True)
+        entities, row_ids, kinds, rows, befores, deltas = zip(*entries, strict=True)
         self.columns = [
             list(entities),
             list(row_ids),
             [kind.value for kind in kinds],
             list(map(_encoded, rows)),
             list(map(_encoded, befores)),
+            list(deltas),
             timestamp_ms,
         ]
 
     def events(self, first: int) -> list[ChangeEvent]:
         """The entries, once it is known which seq the first of them got: under the lock they are consecutive."""
         return [
-            ChangeEvent(seq, *entry, self._timestamp_ms) for seq, entry in enumerate(self._entries, start=first)
+            ChangeEvent(seq, entity, row_id, kind, row, before, self._timestamp_ms, delta)
+            for seq, (entity, row_id, kind, row, before, delta) in enumerate(self._entries, start=first)
         ]
 
 
@@ -239,7 +251,7 @@ def renew_for(statements: Statements, visibility: str) -> int:
         for text in (
             _KEEP_NEWEST_OF_EACH_ROW,
             "DELETE FROM _pylon_changes WHERE data IS NULL",
-            "UPDATE _pylon_changes SET seq = -seq, kind = 'insert', before = NULL",
+            "UPDATE _pylon_changes SET seq = -seq, kind = 'insert', before = NULL, delta = NULL",
         ):
             statements.all(text)
         statements.all("UPDATE _pylon_changes SET seq = ? - seq", (newest,))
@@ -267,5 +279,6 @@ def _decoded(text: str | None) -> dict[str, Any] | None:
 
 
 def _event(columns: Sequence[Any]) -> ChangeEvent:
-    seq, entity, row_id, kind, data, before, timestamp_ms = columns
-    return ChangeEvent(seq, entity, row_id, ChangeKind(kind), _decoded(data), _decoded(before), timestamp_ms)
+    seq, entity, row_id, kind, data, before, timestamp_ms, delta = columns
+    row, pre_image = _decoded(data), _decoded(before)
+    return ChangeEvent(seq, entity, row_id, ChangeKind(kind), row, pre_image, timestamp_ms, delta)

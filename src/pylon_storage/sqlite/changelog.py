@@ -20,7 +20,8 @@ from pylon_storage.budget import PAGE_CHARS_MAX
 TABLES = (
     (
         "CREATE TABLE IF NOT EXISTS _pylon_changes (seq INTEGER PRIMARY KEY, entity TEXT NOT NULL,"
-        " row_id TEXT NOT NULL, kind TEXT NOT NULL, data TEXT, before TEXT, timestamp_ms INTEGER NOT NULL)"
+        " row_id TEXT NOT NULL, kind TEXT NOT NULL, data TEXT, before TEXT, timestamp_ms INTEGER NOT NULL,"
+        " delta BLOB)"
     ),
     "CREATE TABLE IF NOT EXISTS _pylon_meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID",
     (
@@ -28,7 +29,7 @@ TABLES = (
         " timestamp_ms INTEGER NOT NULL, PRIMARY KEY (scope, op_id)) WITHOUT ROWID"
     ),
 )
-_APPEND = "INSERT INTO _pylon_changes VALUES (?, ?, ?, ?, ?, ?, ?)"
+_APPEND = "INSERT INTO _pylon_changes VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
 _PAGE = "SELECT * FROM _pylon_changes WHERE seq > ? ORDER BY seq LIMIT ?"
 _KEEP_NEWEST_OF_EACH_ROW = (
     "DELETE FROM _pylon_changes WHERE seq NOT IN (SELECT max(seq) FROM _pylon_changes GROUP BY entity, row_id)"
@@ -48,6 +49,7 @@ def append(connection: apsw.Connection, event: ChangeEvent) -> None:
             None if event.row is None else jsontext.encode(event.row).decode(),
             None if event.before is None else jsontext.encode(event.before).decode(),
             event.timestamp_ms,
+            event.delta,
         ),
     )
 
@@ -84,7 +86,7 @@ def renew_for(connection: apsw.Connection, visibility: str) -> None:
     if before is not None and newest:
         connection.execute(_KEEP_NEWEST_OF_EACH_ROW)
         connection.execute("DELETE FROM _pylon_changes WHERE data IS NULL")
-        connection.execute("UPDATE _pylon_changes SET seq = -seq, kind = 'insert', before = NULL")
+        connection.execute("UPDATE _pylon_changes SET seq = -seq, kind = 'insert', before = NULL, delta = NULL")
         connection.execute("UPDATE _pylon_changes SET seq = ? - seq", (newest,))
         _set(connection, "floor", str(newest + 1))
     _set(connection, "visibility", visibility)
@@ -108,8 +110,9 @@ def _set(connection: apsw.Connection, key: str, value: str) -> None:
 
 
 def _event(columns: tuple[Any, ...]) -> ChangeEvent:
-    seq, entity, row_id, kind, data, before, timestamp_ms = columns
-    return ChangeEvent(seq, entity, row_id, ChangeKind(kind), _decoded(data), _decoded(before), timestamp_ms)
+    seq, entity, row_id, kind, data, before, timestamp_ms, delta = columns
+    row, pre_image = _decoded(data), _decoded(before)
+    return ChangeEvent(seq, entity, row_id, ChangeKind(kind), row, pre_image, timestamp_ms, delta)
 
 
 def _decoded(text: str | None) -> dict[str, Any] | None:

@@ -61,8 +61,16 @@ class WriteGroup:
         self.timestamp_ms = timestamp_ms
         self.events: list[ChangeEvent] = []
 
-    def record(self, entity: str, row_id: str, kind: ChangeKind, row: Row | None, before: Row | None) -> None:
-        event = ChangeEvent(self.head + 1, entity, row_id, kind, row, before, self.timestamp_ms)
+    def record(
+        self,
+        entity: str,
+        row_id: str,
+        kind: ChangeKind,
+        row: Row | None,
+        before: Row | None,
+        delta: bytes | None = None,
+    ) -> None:
+        event = ChangeEvent(self.head + 1, entity, row_id, kind, row, before, self.timestamp_ms, delta)
         changelog.append(self.connection, event)
         self.head += 1
         self.events.append(event)

@@ -221,7 +221,11 @@ def _bring_up(connect: Callable[[], apsw.Connection], manifest: AppManifest, vis
             with connection:
                 for statement in (*changelog.TABLES, *sessions.TABLES, *FILE_TABLES):
                     connection.execute(statement)
-                for statement in schema.additions(manifest, _tables(connection), _DIALECT):
+                existing = _tables(connection)
+                for statement in (
+                    *schema.log_additions(existing, "BLOB"),
+                    *schema.additions(manifest, existing, _DIALECT),
+                ):
                     connection.execute(statement)
                 changelog.renew_for(connection, visibility)
                 prepare(SqliteStatements(connection), manifest, _DIALECT, Fts5Index)

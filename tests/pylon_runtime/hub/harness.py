@@ -314,7 +314,7 @@ class Stage:
         self.hub = Hub(policy or OwnerPolicy(), project, self.limits, self.clock)
         self.hub.start()
         self.endpoint = WebSocketEndpoint(
-            self.hub, authenticate, lambda request: request.peer, self.limits, self.clock, paths
+            self.hub, authenticate, lambda request: request.peer, self.limits, self.clock, {}, paths
         )
         self.listener = Listener(self.endpoint, send_buffer=send_buffer)
         self.clients: list[WireClient] = []

@@ -54,7 +54,7 @@ def primed(store: Store) -> list[int]:
     hub = Hub(OwnerPolicy(), visible_fields, LIMITS, CLOCK)
     hub.follow(cast(DataStore, store))
     store.commit()
-    events: Any = hub._events
+    events: Any = hub.events
     return [events.entry(position).event.seq for position in range(events.first, events.end)]
 
 

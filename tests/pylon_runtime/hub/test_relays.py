@@ -123,7 +123,7 @@ def test_relays_beyond_the_backlog_are_dropped_and_counted() -> None:
 
 
 def test_a_relay_never_keeps_what_the_client_said_of_its_sender() -> None:
-    assert relayed('{"type":"presence","from":"root"}', None) == b'{"type":"presence","from":null}'
+    assert relayed({"type": "presence", "from": "root"}, None) == b'{"type":"presence","from":null}'
 
 
 def test_a_room_event_goes_to_one_tenant(stage: Stage) -> None:

@@ -98,7 +98,10 @@ def test_a_lost_notification_delays_an_event_and_loses_none(open_store: OpenStor
     store = open_store()
     heard = ears(store)
 
-    sql("INSERT INTO _pylon_changes VALUES (nextval('_pylon_changes_seq'), 'Note', 'x', 'delete', NULL, NULL, 0)")
+    sql(
+        "INSERT INTO _pylon_changes VALUES"
+        " (nextval('_pylon_changes_seq'), 'Note', 'x', 'delete', NULL, NULL, 0, NULL)"
+    )
 
     wait_until(lambda: heard == [1])
 

@@ -105,5 +105,5 @@ def test_an_id_that_a_crash_took_back_is_of_a_transaction_that_did_not_happen(
     outcome = store._runner._outcome
 
     assert outcome("4000000000", None) == "aborted"
-    assert outcome(str(xid), ("Note", row["id"], ChangeKind.INSERT, row, None)) == "committed"
-    assert outcome(str(xid), ("Note", "another", ChangeKind.INSERT, row, None)) is None
+    assert outcome(str(xid), ("Note", row["id"], ChangeKind.INSERT, row, None, None)) == "committed"
+    assert outcome(str(xid), ("Note", "another", ChangeKind.INSERT, row, None, None)) is None
