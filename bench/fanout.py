@@ -1,204 +1,159 @@
-"""Fan-out of change events to WebSocket subscribers, with delivery checked: ``python -m bench.fanout --help``.
+"""Live events to many subscribers against PocketBase, side by side on this machine.
 
-A server process holds the real hub and endpoint behind a bare accept loop, and publishes; a client process, on
-the other core, reads every socket, checks that each receives every seq once and in order, and notes how long
-each event took from ``publish`` to the read. ``--busy`` adds threads to the server that compute all the time,
-as request handlers do. ``--idle`` only opens sockets and reports the server's memory.
+    python -m bench.fanout                              100, 1,000 and 5,000 subscribers
+    python -m bench.fanout --subscribers 1000 --deliveries 40000 --only pylon
+
+Method: real servers on fresh folders, pinned to core 0; the subscribers, one process that reads every socket, and
+the writer, one that creates rows over HTTP at a steady rate, on core 1. A delivery counts from before the row is
+sent to be created, so a durable write is in every latency; and every subscriber must have got every event once and
+in order, or the run fails. Contenders alternate A B A B. What is beyond a server, or the reader, shows as latency.
 """
 
 import argparse
 import json
 import multiprocessing
 import os
+import re
 import select
-import socket
-import threading
+import statistics
+import tempfile
 import time
 from array import array
-from collections.abc import Callable, Hashable, Mapping
 from contextlib import suppress
+from dataclasses import asdict, dataclass
 from multiprocessing.connection import Connection
+from pathlib import Path
 from typing import Any
 
-from pylon_auth.context import AuthContext
-from pylon_core.clock import SystemClock
-from pylon_http import ChangeEvent, ChangeKind, Request
-from pylon_runtime.hub import Hub, HubLimits, SocketIdentity, WebSocketEndpoint
+from rich.console import Console
+from rich.table import Table
 
-HANDSHAKE = (
-    "GET / HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
-    "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
-    "Sec-WebSocket-Protocol: bearer.{name}\r\n\r\n"
-)
-DRAIN_S = 30.0
+from bench.broadcasters import BROADCASTERS, Broadcaster
+from bench.machine import describe
 
+SUBSCRIBERS = (100, 1000, 5000)
+DELIVERIES = (10_000, 40_000, 100_000)
+RESULTS = Path(__file__).parent / "results"
+PATIENCE_S = 15.0
 
-class Everybody:
-    """One audience, as for public data, or one for each identity, as for policies that name the user."""
-
-    def __init__(self, *, apart: bool) -> None:
-        self._apart = apart
-
-    def may_read(self, _entity: str, auth: AuthContext, row: Mapping[str, Any]) -> bool:
-        return row["owner"] in ("*", auth.user_id)
-
-    def audience(self, auth: AuthContext) -> Hashable:
-        return auth.user_id if self._apart else ""
+_MARK = re.compile(rb'"title":"(\d{7})-(\d{20})"')
+_MARK_BYTES = 64
+"""More than what is matched."""
 
 
-# The server process
+@dataclass(frozen=True)
+class Measurement:
+    """Latencies in milliseconds, ``server_cpu`` as a share of one core, memory in kB a subscriber."""
 
-
-def serve(options: argparse.Namespace, control: Connection) -> None:
-    _pin(0)
-    threading.stack_size(options.stack_kib * 1024)
-    clock = SystemClock()
-    limits = HubLimits(connections_per_peer_max=1 << 20)
-    hub = Hub(Everybody(apart=options.audiences), lambda _entity, row: row, limits, clock)
-    endpoint = WebSocketEndpoint(hub, _sign_in, lambda request: request.peer, limits, clock, {}, None)
-    hub.start()
-    listening = socket.create_server(("127.0.0.1", 0), backlog=4096)
-    resident_before = resident_bytes()
-    threading.Thread(target=_accept, args=(listening, endpoint), daemon=True).start()
-    control.send(listening.getsockname()[1])
-    while hub.stats().connections < options.subscribers:
-        time.sleep(0.01)
-    time.sleep(0.5)
-    control.send(resident_bytes() - resident_before)
-    work = [0] * options.busy
-    for index in range(options.busy):
-        threading.Thread(target=_compute, args=(work, index), daemon=True).start()
-    control.recv()
-    spent, started = time.process_time(), time.perf_counter()
-    publish(hub, options)
-    control.send("published")
-    control.recv()
-    elapsed = time.perf_counter() - started
-    control.send(
-        {"cpu": (time.process_time() - spent) / elapsed, "work": sum(work) / elapsed, "stats": str(hub.stats())}
-    )
-    hub.stop(clock.monotonic() + 5)
-    os._exit(0)
-
-
-def publish(hub: Hub, options: argparse.Namespace) -> None:
-    text = "x" * options.row_bytes
-    started = time.monotonic()
-    for index in range(options.events):
-        if options.rate:
-            time.sleep(max(0.0, started + index / options.rate - time.monotonic()))
-        else:
-            while hub.stats().frames_sent < (index - 200) * options.subscribers:
-                time.sleep(0.0005)
-        row = {"id": f"row{index}", "owner": "*", "text": text, "at": time.monotonic_ns()}
-        hub.publish((ChangeEvent(index + 1, "Note", row["id"], ChangeKind.INSERT, row, None, 1_767_225_600_000),))
-
-
-def _accept(listening: socket.socket, endpoint: WebSocketEndpoint) -> None:
-    while True:
-        sock, (peer, _) = listening.accept()
-        threading.Thread(target=_serve_socket, args=(sock, peer, endpoint), daemon=True).start()
-
-
-def _serve_socket(sock: socket.socket, peer: str, endpoint: WebSocketEndpoint) -> None:
-    endpoint(*_read_request(sock, peer))
-
-
-def _read_request(sock: socket.socket, peer: str) -> tuple[Request, socket.socket, bytes]:
-    head, _, buffered = sock.recv(4096).partition(b"\r\n\r\n")
-    lines = head.decode().split("\r\n")[1:]
-    headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
-    return Request("GET", "/", headers, b"", peer), sock, buffered
-
-
-def _sign_in(request: Request) -> SocketIdentity:
-    subprotocol = request.headers["sec-websocket-protocol"]
-    return SocketIdentity(AuthContext(user_id=subprotocol.removeprefix("bearer.")), subprotocol)
-
-
-def _compute(work: list[int], index: int) -> None:
-    while True:
-        sum(range(1000))
-        work[index] += 1
-
-
-def resident_bytes() -> int:
-    with open("/proc/self/statm") as statm:
-        return int(statm.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
-
-
-# The client process
+    subscribers: int
+    asked_per_s: int
+    delivered_per_s: float
+    p50_ms: float
+    p99_ms: float
+    server_cpu: float
+    memory_kb: float
 
 
 class Subscriber:
-    """One socket: its unread bytes and the last seq."""
+    """Reads one stream: finds the marks in it, and checks that they are the next ones."""
 
-    __slots__ = ("rest", "seq", "sock")
+    __slots__ = ("next", "rest", "sock")
 
-    def __init__(self, port: int, index: int) -> None:
-        self.sock = socket.create_connection(("127.0.0.1", port))
-        self.sock.sendall(HANDSHAKE.format(name=f"user{index}").encode())
-        received = b""
-        while b"\r\n\r\n" not in received:
-            received += self.sock.recv(4096)
-        self.rest = received.partition(b"\r\n\r\n")[2]
-        self.seq = 0
+    def __init__(self, broadcaster: Broadcaster, number: int) -> None:
+        self.sock, self.rest = broadcaster.open_stream(number)
+        self.next = 0
 
-
-class Tally:
-    """Counts frames, checks their order, keeps the latency of each in milliseconds."""
-
-    def __init__(self) -> None:
-        self.frames = 0
-        self.latencies = array("d")
-        self._published: dict[int, int] = {}
-
-    def read(self, subscriber: Subscriber, now_ns: int) -> None:
-        data = subscriber.rest + subscriber.sock.recv(1 << 20)
-        at, end, seq = 0, len(data), subscriber.seq
-        while end - at >= 10:
-            size = data[at + 1]
-            start = at + 2
-            if size == 126:
-                size = (data[at + 2] << 8) | data[at + 3]
-                start = at + 4
-            if start + size > end:
-                break
-            if data[at] == 0x81:
-                seq += 1
-                # The frame starts with {"seq":N, and must be the very next one.
-                if not data.startswith(b'{"seq":%d,' % seq, start):
-                    raise SystemExit(f"expected seq {seq}, got {data[start : start + 40]!r}")
-                published = self._published.get(seq)
-                if published is None:
-                    published = self._published[seq] = json.loads(data[start : start + size])["data"]["at"]
-                self.latencies.append((now_ns - published) / 1e6)
-                self.frames += 1
-            at = start + size
-        subscriber.rest, subscriber.seq = data[at:], seq
+    def read(self, latencies: "array[float]") -> int:
+        data = self.rest + self.sock.recv(1 << 18)
+        now_ns = time.monotonic_ns()
+        end = found = 0
+        for match in _MARK.finditer(data):
+            if int(match[1]) != self.next:
+                raise RuntimeError(f"expected event {self.next}, got {int(match[1])}")
+            self.next += 1
+            latencies.append((now_ns - int(match[2])) / 1e6)
+            end, found = match.end(), found + 1
+        self.rest = data[max(end, len(data) - _MARK_BYTES) :]
+        return found
 
 
-def subscribe(options: argparse.Namespace, control: Connection) -> None:
+def publish(broadcaster: Broadcaster, rate: float, events: int) -> None:
+    """The writer's process."""
     _pin(1)
-    port = control.recv()
-    subscribers = {s.sock.fileno(): s for s in (Subscriber(port, index) for index in range(options.subscribers))}
+    started = time.monotonic()
+    for index in range(events):
+        time.sleep(max(0.0, started + index / rate - time.monotonic()))
+        broadcaster.publish(f"{index:07d}-{time.monotonic_ns():020d}")
+
+
+def run(broadcaster: Broadcaster, subscribers: int, asked_per_s: int, seconds: float) -> Measurement:
+    resident = _resident_kb(broadcaster.pid)
+    streams = [Subscriber(broadcaster, number) for number in range(subscribers)]
+    time.sleep(1.0)
+    memory_kb = (_resident_kb(broadcaster.pid) - resident) / subscribers
+    rate = asked_per_s / subscribers
+    events = max(1, round(rate * seconds))
+    writer = multiprocessing.Process(target=publish, args=(broadcaster, rate, events))
+    cpu_s, started = _cpu_s(broadcaster.pid), time.monotonic()
+    writer.start()
+    latencies, elapsed = _read_all(streams, subscribers * events)
+    cpu = (_cpu_s(broadcaster.pid) - cpu_s) / (time.monotonic() - started)
+    writer.join()
+    for stream in streams:
+        stream.sock.close()
+    ordered = sorted(latencies)
+    return Measurement(
+        subscribers,
+        asked_per_s,
+        len(ordered) / elapsed,
+        ordered[len(ordered) // 2],
+        ordered[len(ordered) * 99 // 100],
+        cpu,
+        memory_kb,
+    )
+
+
+def _read_all(streams: list[Subscriber], expected: int) -> tuple["array[float]", float]:
+    by_fd = {stream.sock.fileno(): stream for stream in streams}
     poll = select.epoll()
-    for fd in subscribers:
+    for fd in by_fd:
         poll.register(fd, select.EPOLLIN)
-    control.send("open")
-    tally = Tally()
-    expected = options.subscribers * options.events
-    last = time.monotonic()
+    latencies = array("d")
     started: float | None = None
-    while tally.frames < expected and time.monotonic() - last < DRAIN_S:
+    last = time.monotonic()
+    while len(latencies) < expected:
         for fd, _ in poll.poll(1.0):
-            tally.read(subscribers[fd], time.monotonic_ns())
-            last = time.monotonic()
-            started = started or last
-    elapsed = last - (started or last)
-    latencies = sorted(tally.latencies)
-    control.send((tally.frames, elapsed, latencies[len(latencies) // 2], latencies[len(latencies) * 99 // 100]))
-    control.recv()
+            if by_fd[fd].read(latencies):
+                last = time.monotonic()
+                started = started or last
+        if time.monotonic() - last > PATIENCE_S:
+            raise RuntimeError(f"{len(latencies)} of {expected} deliveries came")
+    poll.close()
+    return latencies, max(last - (started or last), 1e-9)
+
+
+def _spawned(name: str, subscribers: int, asked_per_s: int, options: argparse.Namespace) -> Measurement:
+    """One contender's turn on a fresh folder, read in a process of its own on core 1."""
+    ours, theirs = multiprocessing.Pipe()
+    child = multiprocessing.Process(target=_turn, args=(theirs, name, subscribers, asked_per_s, options))
+    child.start()
+    theirs.close()
+    try:
+        found: Measurement = ours.recv()
+    except EOFError:
+        raise RuntimeError(f"{name} failed at {subscribers} subscribers") from None
+    finally:
+        child.join()
+    return found
+
+
+def _turn(answer: Connection, name: str, subscribers: int, asked_per_s: int, options: argparse.Namespace) -> None:
+    _pin(1)
+    with (
+        tempfile.TemporaryDirectory(dir=options.folder) as folder,
+        BROADCASTERS[name](Path(folder), 0) as broadcaster,
+    ):
+        answer.send(run(broadcaster, subscribers, asked_per_s, options.seconds))
 
 
 def _pin(core: int) -> None:
@@ -206,58 +161,69 @@ def _pin(core: int) -> None:
         os.sched_setaffinity(0, {core % (os.cpu_count() or 1)})
 
 
-# The conductor
+def _resident_kb(pid: int) -> float:
+    return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 1000
 
 
-def run(options: argparse.Namespace) -> None:
-    server, server_process = _spawn(serve, options)
-    client, client_process = _spawn(subscribe, options)
-    try:
-        client.send(server.recv())
-        resident = server.recv()
-        client.recv()
-        print(
-            f"{options.subscribers} sockets: {resident / 1e6:.0f} MB, "
-            f"{resident / options.subscribers / 1000:.1f} kB each, thread stack included"
-        )
-        if options.idle:
-            return
-        server.send("go")
-        server.recv()
-        frames, elapsed, p50, p99 = client.recv()
-        server.send("report")
-        report = server.recv()
-        expected = options.subscribers * options.events
-        print(
-            f"delivered {frames} of {expected} in order, {frames / elapsed:,.0f}/s, "
-            f"p50 {p50:.1f} ms, p99 {p99:.1f} ms; server {report['cpu']:.0%} of a core, "
-            f"busy work {report['work']:,.0f}/s; {report['stats']}"
-        )
-    finally:
-        server_process.kill()
-        client_process.kill()
+def _cpu_s(pid: int) -> float:
+    user, system = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[11:13]
+    return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
 
 
-def _spawn(
-    target: Callable[[argparse.Namespace, Connection], None], options: argparse.Namespace
-) -> tuple[Connection, multiprocessing.Process]:
-    ours, theirs = multiprocessing.Pipe()
-    process = multiprocessing.Process(target=target, args=(options, theirs))
-    process.start()
-    return ours, process
+def report(rounds: list[dict[str, list[Measurement]]]) -> None:
+    table = Table("sockets", "asked/s", "server", "got/s", "p50 ms", "p99 ms", "CPU", "kB each")
+    for index, first in enumerate(rounds[0][next(iter(rounds[0]))]):
+        for name in rounds[0]:
+            runs = [turn[name][index] for turn in rounds]
+            table.add_row(
+                f"{first.subscribers:,}",
+                f"{first.asked_per_s:,}",
+                name,
+                *(
+                    form.format(statistics.median(getattr(one, field) for one in runs))
+                    for field, form in (
+                        ("delivered_per_s", "{:,.0f}"),
+                        ("p50_ms", "{:.1f}"),
+                        ("p99_ms", "{:.1f}"),
+                        ("server_cpu", "{:.0%}"),
+                        ("memory_kb", "{:.0f}"),
+                    )
+                ),
+            )
+    Console().print(table)
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--subscribers", type=int, default=1000)
-    parser.add_argument("--events", type=int, default=1000)
-    parser.add_argument("--rate", type=float, default=0.0, help="events per second; 0: as many as go through")
-    parser.add_argument("--row-bytes", type=int, default=100)
-    parser.add_argument("--audiences", action="store_true", help="each subscriber is an audience of its own")
-    parser.add_argument("--busy", type=int, default=0, help="computing threads in the server")
-    parser.add_argument("--stack-kib", type=int, default=256)
-    parser.add_argument("--idle", action="store_true")
-    run(parser.parse_args())
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--subscribers", type=int, nargs="+", default=SUBSCRIBERS)
+    parser.add_argument("--deliveries", type=int, nargs="+", default=DELIVERIES, help="asked of a server a second")
+    parser.add_argument("--only", choices=tuple(BROADCASTERS))
+    parser.add_argument("--pairs", type=int, default=3)
+    parser.add_argument("--seconds", type=float, default=5.0)
+    parser.add_argument("--folder", type=Path, default=Path(tempfile.gettempdir()))
+    options = parser.parse_args()
+    machine = describe(options.folder)
+    print(json.dumps(machine))
+    names = [options.only] if options.only else list(BROADCASTERS)
+    rounds: list[dict[str, list[Measurement]]] = []
+    for _ in range(options.pairs):
+        turn: dict[str, list[Measurement]] = {name: [] for name in names}
+        for subscribers in options.subscribers:
+            for asked_per_s in options.deliveries:
+                for name in names:
+                    turn[name].append(_spawned(name, subscribers, asked_per_s, options))
+        rounds.append(turn)
+    report(rounds)
+    save(machine, rounds)
+
+
+def save(machine: dict[str, object], rounds: list[dict[str, list[Measurement]]]) -> None:
+    RESULTS.mkdir(exist_ok=True)
+    document: dict[str, Any] = {
+        "machine": machine,
+        "rounds": [{name: list(map(asdict, runs)) for name, runs in turn.items()} for turn in rounds],
+    }
+    (RESULTS / "fanout.json").write_text(json.dumps(document, indent=1))
 
 
 if __name__ == "__main__":
