@@ -30,7 +30,7 @@ from tests.convergence.rules import ENTITIES, TENANTS, document, may_read
 from tests.convergence.server import AppServer
 from tests.convergence.viewers import VIEWERS, WRITERS, Viewer
 
-PATIENCE_S = 10.0
+PATIENCE_S = 5.0
 PAUSE_S = 0.001
 
 viewers = st.sampled_from(VIEWERS)
@@ -202,10 +202,15 @@ class Convergence(RuleBasedStateMachine):
 
     # --- replicas that listen
 
-    @rule(at=servers, viewer=viewers)
-    def connect(self, at: int, viewer: str) -> None:
-        if self.viewers[viewer].has_session:
-            self.viewers[viewer].connect(self.server(at))
+    @rule(at=servers, viewer=viewers, amid=st.lists(changes, max_size=2))
+    def connect(self, at: int, viewer: str, amid: list[dict[str, Any]]) -> None:
+        """What is written after the last page was pulled and before the socket is open comes on the socket."""
+        who = self.viewers[viewer]
+        if who.has_session:
+            who.hang_up()
+            who.pull(self.server(at))
+            self.send(at + 1, "admin", "POST", "/api/sync/push", {"changes": amid})
+            who.open_socket(self.server(at))
 
     @rule(viewer=viewers)
     def receive(self, viewer: str) -> None:

@@ -89,10 +89,8 @@ class Viewer:
         while self.pull_page(server):
             pass
 
-    def connect(self, server: AppServer) -> None:
-        """Pull, then open a socket: what is written in between must come on the socket."""
-        self.hang_up()
-        self.pull(server)
+    def open_socket(self, server: AppServer) -> None:
+        """After a pull to the end."""
         self.socket = server.open_socket(self.auth)
 
     def receive(self) -> None:
