@@ -1,7 +1,5 @@
 /**
- * The sync engine: wires store, write queue, change feed, pusher, session and live connection together.
- *
- * What outlives a reload is the replica's business (replica.ts).
+ * The sync engine: wires store, write queue, change feed, pusher, identity and live connection together.
  *
  * Holds no rules of its own beyond who is told what, and when: the connection's opening asks the feed to catch
  * up and the pusher to send; a change of identity empties the replica and opens a new connection; an accepted
@@ -10,46 +8,42 @@
 
 import { Aliases } from "./aliases.ts";
 import { Backoff } from "./backoff.ts";
-import type { Cancel, Clock } from "./clock.ts";
+import type { Cancel } from "./clock.ts";
 import type { HydrationData, SyncEngineConfig } from "./config.ts";
 import { CrdtSubscriptions } from "./crdt.ts";
 import { databaseName } from "./database.ts";
+import { appNameOf, type Device, deviceFor } from "./device.ts";
 import { type Environment, systemEnvironment } from "./environment.ts";
 import { ChangeFeed } from "./feed.ts";
-import { HttpClient } from "./http.ts";
-import { sessionOwner, tokenOwner } from "./identity.ts";
+import { HttpClient, type RequestOptions, withDeadline } from "./http.ts";
+import { tokenOwner } from "./identity.ts";
 import { Ids } from "./ids.ts";
-import { IndexedDBPersistence } from "./indexeddb.ts";
+import { type Link, makeLink } from "./link.ts";
 import { Listeners } from "./listeners.ts";
+import { LiveClient } from "./live.ts";
+import { parseServerMessage, type PresenceMessage, type RoomEvent } from "./messages.ts";
 import { MutationQueue } from "./mutations.ts";
+import { Ownership } from "./ownership.ts";
 import { InfiniteQuery, loadPage, type Order, type Page, type PageOptions } from "./pages.ts";
-import { Poller } from "./poller.ts";
-import {
-  type ClientChange,
-  parseServerMessage,
-  type ResolvedSession,
-  type Row,
-  type SyncCursor,
-} from "./protocol.ts";
+import type { ClientChange, ResolvedSession, Row, SyncCursor } from "./protocol.ts";
 import { Pusher } from "./push.ts";
+import { Relays } from "./relays.ts";
 import { Replica, savedRows } from "./replica.ts";
-import { Session } from "./session.ts";
 import { SharedQueue } from "./shared-queue.ts";
-import { SoleReplicaPersistence } from "./sole-persistence.ts";
+import type { SyncStatus } from "./status.ts";
 import { defaultStorage, type Storage, tokenKey } from "./storage.ts";
 import { LocalStore } from "./store.ts";
-import { LeaseLock, noLock, type PushLock, webLock } from "./tabs.ts";
-import { Connection, type ConnectionState, type Dial, dialEventStream, dialWebSocket } from "./transport.ts";
-import { eventStreamUrl, webSocketUrl } from "./urls.ts";
+import { noLock } from "./tabs.ts";
+import type { ConnectionState } from "./transport.ts";
 
 /** How long an accepted write may wait for its event before a pull is made to look for it. */
 export const CONFIRM_WITHIN_MS = 2_000;
 
+/** How long an answer to the engine's own requests may take; the largest are pages of rows on slow links. */
+export const ANSWER_WITHIN_MS = 60_000;
+
 /** What a 429 adds to the attempts that the connection's backoff counts. */
 const RATE_LIMIT_PENALTY = 3;
-
-/** What keeps the replica up to date: a connection, or polling. */
-type Link = Pick<Connection, "state" | "start" | "stop" | "restart" | "send" | "subscribe">;
 
 export class SyncEngine {
   readonly store: LocalStore;
@@ -59,20 +53,20 @@ export class SyncEngine {
 
   readonly #config: SyncEngineConfig;
   readonly #environment: Environment;
-  readonly #clock: Clock;
   readonly #ids: Ids;
   readonly #http: HttpClient;
-  readonly #session: Session;
+  readonly #replica: Replica | null;
+  readonly #queue: SharedQueue;
+  readonly #ownership: Ownership;
   readonly #feed: ChangeFeed;
   readonly #pusher: Pusher;
   readonly #backoff: Backoff;
   readonly #link: Link;
+  readonly #relays: Relays;
   readonly #crdt: CrdtSubscriptions;
   readonly #binaryHandlers = new Listeners<[Uint8Array]>();
-  readonly #replica: Replica | null;
-  readonly #queue: SharedQueue;
-  readonly #pushLock: PushLock;
 
+  #live: LiveClient | null = null;
   #running = false;
   #loaded: Promise<void> | null = null;
   #cancelConfirmation: Cancel | null = null;
@@ -80,7 +74,6 @@ export class SyncEngine {
   constructor(config: SyncEngineConfig, environment: Environment = systemEnvironment()) {
     this.#config = config;
     this.#environment = environment;
-    this.#clock = environment.clock;
     this.storage = config.storage ?? defaultStorage();
     this.#ids = new Ids(environment.clock, environment.random);
     this.clientId = this.#ids.client(this.storage);
@@ -88,25 +81,28 @@ export class SyncEngine {
     this.store = new LocalStore(this.#ids, aliases);
     this.mutations = new MutationQueue(null, this.#ids, aliases, this.clientId);
     this.mutations.changeOwner(tokenOwner(this.#token()));
-    const database = this.#sharedDatabase();
-    this.#replica = this.#makeReplica(database);
-    this.#pushLock = this.#makePushLock(database);
-    this.#queue = this.#makeQueue();
     this.#http = new HttpClient(config.baseUrl, environment.fetch, () => this.#token());
-    this.#session = this.#makeSession();
+    const device = deviceFor(config, environment, this.storage, this.#ids);
+    this.#replica = device === null ? null : this.#makeReplica(device);
+    this.#queue = this.#makeQueue();
+    this.#ownership = this.#makeOwnership();
     this.#feed = this.#makeFeed();
-    this.#pusher = this.#makePusher();
+    this.#pusher = this.#makePusher(device);
     this.#backoff = this.#newBackoff();
     this.#link = this.#makeLink();
-    this.#crdt = new CrdtSubscriptions((text) => this.#link.send(text));
+    const send = (text: string): boolean => this.#link.send(text);
+    this.#relays = new Relays({ send, owner: () => this.#ownership.owner });
+    this.#crdt = new CrdtSubscriptions(send);
   }
 
   /** Load what was saved, fetch what is new, then stay connected. Does nothing when already started. */
   async start(): Promise<void> {
     if (this.#running) return;
     this.#running = true;
+    this.#live?.start();
     if (this.#replica !== null) this.#queue.start();
-    await (this.#loaded ??= this.#load());
+    this.#replica?.start();
+    await (this.#loaded ??= this.#ownership.load());
     await this.pull();
     if (this.#running) this.#link.start();
   }
@@ -115,7 +111,9 @@ export class SyncEngine {
   stop(): void {
     this.#running = false;
     this.#link.stop();
+    this.#live?.stop();
     this.#queue.stop();
+    this.#replica?.stop();
     this.#feed.stop();
     this.#pusher.stop();
     this.#cancelConfirmation?.();
@@ -128,7 +126,7 @@ export class SyncEngine {
     if (data.cursor !== undefined) this.#feed.resumeAt(data.cursor.last_seq);
   }
 
-  /** Fetch what is new. Never rejects; a failure is retried later. */
+  /** Fetch what is new. Never rejects; how it went is in `status`, and a failure is retried later. */
   pull(): Promise<void> {
     return this.#feed.pull();
   }
@@ -156,21 +154,50 @@ export class SyncEngine {
     await this.#write({ entity, row_id: id, kind: "delete" });
   }
 
+  /**
+   * One request to the server, with our token, JSON both ways. Rejects with `HttpError` when the server refuses, and
+   * with whatever `fetch` throws when nobody answered. `T` is the caller's word.
+   */
+  request<T = unknown>(path: string, options?: RequestOptions): Promise<T>;
+  request(path: string, options: RequestOptions = {}): Promise<unknown> {
+    return this.#http.request(path, options);
+  }
+
   /** Rows beside the replica; rejects when the server refuses. */
+  loadPage<T = Row>(entity: string, options?: PageOptions): Promise<Page<T>>;
   loadPage(entity: string, options: PageOptions = {}): Promise<Page> {
     return loadPage(this.#http, entity, options);
   }
 
-  createInfiniteQuery(
+  createInfiniteQuery<T = Row>(
     entity: string,
     options: { pageSize?: number | undefined; order?: Order | undefined } = {},
-  ): InfiniteQuery {
+  ): InfiniteQuery<T> {
     const { pageSize: limit = 20, order } = options;
-    return new InfiniteQuery((offset) => this.loadPage(entity, { limit, offset, order }));
+    return new InfiniteQuery<T>((offset) => this.loadPage<T>(entity, { limit, offset, order }));
+  }
+
+  /** Live queries as whom this engine speaks. They have a socket of their own, opened with the first query. */
+  get live(): LiveClient {
+    if (this.#live === null) {
+      const { baseUrl, wsUrl, reconnectDelay } = this.#config;
+      this.#live = new LiveClient({ baseUrl, wsUrl, reconnectDelay, token: () => this.#token() }, this.#environment);
+    }
+    return this.#live;
   }
 
   getCursor(): SyncCursor {
     return { last_seq: this.#feed.cursor };
+  }
+
+  /** How it stands with the replica; the same object until something in it changes. */
+  get status(): SyncStatus {
+    return this.#feed.status.current;
+  }
+
+  /** Call `listener` on every change of `status`; returns the way to stop. */
+  onStatus(listener: () => void): () => void {
+    return this.#feed.status.subscribe(listener);
   }
 
   /** Whether a WebSocket is open. */
@@ -188,12 +215,12 @@ export class SyncEngine {
   }
 
   resolvedSession(): ResolvedSession {
-    return this.#session.current;
+    return this.#ownership.session;
   }
 
   /** Ask the server who we are; another identity or tenant starts the replica afresh. Never rejects. */
   refreshResolvedSession(): Promise<void> {
-    return this.#session.refresh();
+    return this.#ownership.refresh();
   }
 
   /** Say that the app changed the token or the tenant. */
@@ -207,14 +234,29 @@ export class SyncEngine {
     if (this.#running) await this.pull();
   }
 
-  /** Dropped when not connected, and not repeated after a reconnect. */
+  /** Tell others where we are: now, or when connected, and again on every new connection of the same user. */
   setPresence(data: Row): void {
-    this.#link.send(JSON.stringify({ type: "presence", event: "update", data }));
+    this.#relays.setPresence(data);
   }
 
   /** Dropped when not connected. */
   publishTopic(topic: string, data: unknown): void {
-    this.#link.send(JSON.stringify({ type: "topic", topic, data }));
+    this.#relays.publish(topic, data);
+  }
+
+  /** Hear of others' presence, and of connections that ended; returns the way to stop. */
+  onPresence(listener: (message: PresenceMessage) => void): () => void {
+    return this.#relays.onPresence(listener);
+  }
+
+  /** Hear what is published on a topic, by whom; returns the way to stop. */
+  onTopic(topic: string, listener: (data: unknown, from: string | null) => void): () => void {
+    return this.#relays.onTopic(topic, listener);
+  }
+
+  /** Hear what happens in the rooms we are in; returns the way to stop. */
+  onRoomEvent(listener: (event: RoomEvent) => void): () => void {
+    return this.#relays.onRoomEvent(listener);
   }
 
   /** Follow a row's document; its frames come to `onBinaryFrame` handlers. */
@@ -237,106 +279,72 @@ export class SyncEngine {
     await this.push();
   }
 
-  get #appName(): string {
-    return this.#config.appName ?? "default";
-  }
-
   #token(): string | null {
-    return this.#config.token ?? this.storage.get(tokenKey(this.#appName));
-  }
-
-  /** The database that tabs share; null where there is none, or the app keeps the replica itself. */
-  #sharedDatabase(): IndexedDBPersistence | null {
-    const { persistence, persist = true } = this.#config;
-    const { indexedDB } = this.#environment;
-    if (!persist || persistence !== undefined || indexedDB === undefined) return null;
-    return new IndexedDBPersistence(this.#appName, () => indexedDB);
-  }
-
-  #makeReplica(database: IndexedDBPersistence | null): Replica | null {
-    const { persist = true } = this.#config;
-    const persistence = database ?? (persist ? this.#config.persistence : undefined);
-    if (persistence === undefined) return null;
-    const shared = persistence.shared ?? new SoleReplicaPersistence(persistence, this.storage, this.#appName);
-    return new Replica(persistence, shared, this.store, this.mutations, {
-      cursor: () => this.#feed.cursor,
-      resumeAt: (seq) => this.#feed.resumeAt(seq),
-      queueSaved: () => this.#queue.announce(),
-    });
-  }
-
-  #makeQueue(): SharedQueue {
-    const hooks = {
-      push: () => void this.#pushPending(),
-      confirm: () => this.#confirm(0),
-    };
-    const name = databaseName(this.#appName);
-    return new SharedQueue(this.mutations, this.store, hooks, this.#environment, name);
-  }
-
-  #makePushLock(database: IndexedDBPersistence | null): PushLock {
-    const { locks } = this.#environment;
-    if (database === null) return noLock;
-    if (locks !== undefined) return webLock(locks, `${databaseName(this.#appName)}:push`);
-    return new LeaseLock(database, this.#ids.operation(), this.#clock);
+    return this.#config.token ?? this.storage.get(tokenKey(appNameOf(this.#config)));
   }
 
   #newBackoff(): Backoff {
     return new Backoff(this.#config.reconnectDelay ?? 1000, this.#environment.random);
   }
 
-  #makeSession(): Session {
-    return new Session({
+  #makeReplica({ persistence, shared }: Device): Replica {
+    const hooks = {
+      cursor: () => this.#feed.cursor,
+      resumeAt: (seq: number) => this.#feed.resumeAt(seq),
+      queueSaved: () => this.#queue.announce(),
+    };
+    return new Replica(persistence, shared, this.store, this.mutations, hooks, this.#environment.clock);
+  }
+
+  #makeQueue(): SharedQueue {
+    const hooks = { push: () => void this.#pushPending(), confirm: () => this.#confirm(0) };
+    return new SharedQueue(this.mutations, this.store, hooks, this.#environment, databaseName(appNameOf(this.#config)));
+  }
+
+  #makeOwnership(): Ownership {
+    return new Ownership(this.#replica, this.#queue, {
       token: () => this.#token(),
-      probe: () => this.#http.get("/api/auth/me"),
-      viewChanged: () => {
-        this.#feed.forget();
-        this.#replica?.unbind();
-        this.#queue.becomeOwner(tokenOwner(this.#token()));
+      probe: () => this.#ask("/api/auth/me"),
+      forget: () => this.#feed.forget(),
+      reconnect: () => {
         this.#link.restart();
+        this.#live?.notifySessionChanged();
       },
-      identified: () => this.#takeOver(this.#session.current),
+      identified: () => this.#relays.identified(),
       changed: () => this.store.notify(),
     });
   }
 
   #makeFeed(): ChangeFeed {
     const hooks = {
-      get: (path: string) => this.#http.get(path),
-      beforePull: () => this.#identify(),
+      get: (path: string) => this.#askAsOurselves(path),
+      beforePull: () => this.#ownership.identify(),
       cursorMoved: (seq: number) => this.#replica?.cursorMoved(seq),
       forgotten: () => this.#replica?.forgotten(),
       rateLimited: () => this.#backoff.penalise(RATE_LIMIT_PENALTY),
     };
-    return new ChangeFeed(this.store, hooks, this.#clock, this.#newBackoff());
+    return new ChangeFeed(this.store, hooks, this.#environment.clock, this.#newBackoff());
   }
 
-  #makePusher(): Pusher {
+  #makePusher(device: Device | null): Pusher {
     const hooks = {
-      post: (path: string, body: unknown) => this.#http.post(path, body),
-      beforePush: async () => {
-        await this.#identify();
-        if (!this.#session.known) throw new Error("it is not known as whom to push");
-      },
+      post: (path: string, body: unknown) => this.#askAsOurselves(path, body),
+      beforePush: () => this.#ownership.requireIdentity(),
+      signedIn: () => this.#ownership.signedIn,
+      notAsUs: () => void this.#ownership.refresh(),
       refreshQueue: () => this.#queue.refresh(),
       accepted: (seq: number) => this.#confirm(seq),
     };
-    const backoff = this.#newBackoff();
-    return new Pusher(this.mutations, this.store, hooks, this.clientId, this.#clock, backoff, this.#pushLock);
+    const { mutations, store, clientId } = this;
+    const lock = device?.pushLock ?? noLock;
+    return new Pusher(mutations, store, hooks, clientId, this.#environment.clock, this.#newBackoff(), lock);
   }
 
   #makeLink(): Link {
-    const dial = this.#makeDial();
-    if (dial === null) {
-      const beat = (): void => {
-        void this.#pushPending();
-        void this.pull();
-      };
-      return new Poller(this.#clock, this.#config.pollInterval ?? 1000, beat);
-    }
     const handlers = {
       opened: () => {
         this.#crdt.resend();
+        this.#relays.opened();
         this.#feed.linkOpened();
         void this.#pushPending();
       },
@@ -347,41 +355,30 @@ export class SyncEngine {
         // Where no channel opens at all, pulling at each attempt is the only way to hear anything.
         if (!wasOpen) void this.pull();
       },
+      beat: () => {
+        void this.#pushPending();
+        void this.pull();
+      },
     };
-    return new Connection(dial, handlers, this.#clock, this.#backoff);
-  }
-
-  /** Null where the host has no such channel, or polling was asked for. */
-  #makeDial(): Dial | null {
-    const { baseUrl, transport = "websocket", wsUrl, sseUrl } = this.#config;
-    const { WebSocket: Socket, EventSource: Stream } = this.#environment;
-    switch (transport) {
-      case "websocket":
-        if (Socket === undefined) return null;
-        return dialWebSocket(Socket, wsUrl ?? webSocketUrl(baseUrl), () => this.#token());
-      case "sse":
-        return Stream === undefined ? null : dialEventStream(Stream, sseUrl ?? eventStreamUrl(baseUrl));
-      case "poll":
-        return null;
-      default:
-        return transport satisfies never;
-    }
+    return makeLink(this.#config, this.#environment, () => this.#token(), handlers, this.#backoff);
   }
 
   #receive(text: string): void {
     const message = parseServerMessage(text);
-    switch (message.type) {
-      case "change":
-        this.#feed.receive(message.event);
-        break;
-      case "presence":
-        this.store.notify();
-        break;
-      case "ignored":
-        break;
-      default:
-        message satisfies never;
-    }
+    if (message.type === "change") this.#feed.receive(message.event);
+    else if (message.type !== "ignored" && this.#relays.heard(message)) this.store.notify();
+  }
+
+  /** A request of the engine's own, given up when nobody answers: all that comes after it waits. */
+  #ask(path: string, body?: unknown): Promise<unknown> {
+    const { clock } = this.#environment;
+    return withDeadline(clock, ANSWER_WITHIN_MS, (signal) => this.#http.request(path, { body, signal }));
+  }
+
+  /** A request for the replica or the queue: never with a token that nobody has looked at. */
+  async #askAsOurselves(path: string, body?: unknown): Promise<unknown> {
+    this.#ownership.requireSameToken();
+    return this.#ask(path, body);
   }
 
   async #pushPending(): Promise<void> {
@@ -392,39 +389,9 @@ export class SyncEngine {
   #confirm(seq: number): void {
     if (this.#feed.cursor >= seq) this.store.reached(seq);
     if (this.store.acknowledged().length === 0 || this.#cancelConfirmation !== null) return;
-    this.#cancelConfirmation = this.#clock.after(CONFIRM_WITHIN_MS, () => {
+    this.#cancelConfirmation = this.#environment.clock.after(CONFIRM_WITHIN_MS, () => {
       this.#cancelConfirmation = null;
       if (this.store.acknowledged().length > 0) void this.pull();
     });
-  }
-
-  /** Read what was saved; what is ours is shown as soon as it is known to be. */
-  async #load(): Promise<void> {
-    if (this.#replica === null) return;
-    const token = this.#token();
-    const queued = await this.#replica.open();
-    this.#queue.show(queued);
-    if (token !== null) await this.#assume(token);
-  }
-
-  /** Take us for whom the saved replica belongs to, if `token` says no other. */
-  async #assume(token: string | null): Promise<void> {
-    const saved = this.#replica?.savedSession(token) ?? null;
-    if (saved === null) return;
-    this.#session.assume(saved);
-    this.#takeOver(saved);
-    await this.#replica?.whenBound();
-  }
-
-  async #identify(): Promise<void> {
-    await this.#session.identify();
-    // Without a token only the server can say who we are; while it cannot be reached, we are who we were.
-    if (!this.#session.seen && this.#token() === null) await this.#assume(null);
-    await this.#replica?.whenBound();
-  }
-
-  #takeOver(session: ResolvedSession): void {
-    this.#queue.becomeOwner(sessionOwner(session));
-    void this.#replica?.bind(session, this.#token());
   }
 }

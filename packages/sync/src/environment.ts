@@ -28,6 +28,8 @@ export interface Environment {
   /** Undefined where the host has none; then that transport cannot be used. */
   WebSocket: SocketConstructor | undefined;
   EventSource: EventStreamConstructor | undefined;
+  /** Whether the body of an answer of `fetch` can be read as it comes. */
+  streamingFetch?: boolean | undefined;
   /** Where the replica is kept; without it, in memory. */
   indexedDB?: IDBFactory | undefined;
   /** How tabs on one database take turns and tell each other; without them, a lease and the next push. */
@@ -54,6 +56,7 @@ export function systemEnvironment(): Environment {
     fetch: (url, init) => globalThis.fetch(url, init),
     WebSocket: globalThis.WebSocket,
     EventSource: globalThis.EventSource,
+    streamingFetch: typeof globalThis.Response === "function" && "body" in globalThis.Response.prototype,
     indexedDB: globalThis.indexedDB,
     locks: systemLocks(),
     BroadcastChannel: globalThis.BroadcastChannel,

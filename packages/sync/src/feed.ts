@@ -14,6 +14,7 @@ import { type Backoff, BACKOFF_CAP_MS, RetryTimer } from "./backoff.ts";
 import type { Cancel, Clock } from "./clock.ts";
 import { HttpError } from "./http.ts";
 import { type ChangeEvent, parsePullResponse, ProtocolError, type PullResponse } from "./protocol.ts";
+import { StatusTracker, type SyncStatus } from "./status.ts";
 import type { LocalStore } from "./store.ts";
 
 /** Events held back at most; beyond it they are let go and one more pull fetches them. */
@@ -36,6 +37,7 @@ export interface FeedHooks {
 }
 
 export class ChangeFeed {
+  readonly status = new StatusTracker();
   readonly #store: LocalStore;
   readonly #hooks: FeedHooks;
   readonly #retry: RetryTimer;
@@ -68,14 +70,18 @@ export class ChangeFeed {
     return this.#cursor;
   }
 
-  /** Take a cursor from a saved replica or a server-rendered page. */
+  /** Take a cursor from a saved replica or a server-rendered page, which held all there was up to it. */
   resumeAt(seq: number): void {
     this.#cursor = seq;
+    if (seq > 0) this.status.update({ loaded: true });
   }
 
   /** Fetch what is new, page by page to the end. Callers share one pull; it never rejects. */
   pull(): Promise<void> {
-    return (this.#pulling ??= this.#pull());
+    if (this.#pulling !== null) return this.#pulling;
+    const pulling = (this.#pulling = this.#pull());
+    this.status.update({ pulling: true });
+    return pulling;
   }
 
   linkOpened(): void {
@@ -103,6 +109,7 @@ export class ChangeFeed {
   forget(): void {
     this.#generation += 1;
     this.#caughtUp = false;
+    this.status.update({ loaded: false });
     this.#store.clearServerRows();
     this.#hooks.forgotten();
     this.#moveTo(0);
@@ -144,6 +151,7 @@ export class ChangeFeed {
     this.#retry.cancel();
     const linkEpoch = this.#linkEpoch;
     let covered = 0;
+    let outcome: Partial<SyncStatus> = { loaded: true, error: null };
     try {
       await this.#hooks.beforePull();
       const accepted = this.#store.acknowledged();
@@ -154,12 +162,14 @@ export class ChangeFeed {
       this.#caughtUp = this.#linkOpen && linkEpoch === this.#linkEpoch;
     } catch (error) {
       covered = 0;
+      outcome = { error: error instanceof Error ? error : new Error(String(error)) };
       this.#failed(error);
     } finally {
       // Cleared here and not in a `then`, so that whoever runs next sees that the pull has ended.
       this.#pulling = null;
     }
     this.#release(covered);
+    this.status.update({ pulling: this.#pulling !== null, ...outcome });
   }
 
   async #pullPages(): Promise<void> {

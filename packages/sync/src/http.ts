@@ -1,5 +1,6 @@
 /** JSON over HTTP with a bearer token. Knows the error envelope, and no route. */
 
+import type { Clock } from "./clock.ts";
 import type { Fetch } from "./environment.ts";
 import { isRow } from "./protocol.ts";
 
@@ -19,6 +20,14 @@ export class HttpError extends Error {
   }
 }
 
+export interface RequestOptions {
+  /** GET without a body, POST with one. */
+  method?: string | undefined;
+  /** Sent as JSON. */
+  body?: unknown;
+  signal?: AbortSignal | undefined;
+}
+
 export class HttpClient {
   readonly #baseUrl: string;
   readonly #fetch: Fetch;
@@ -30,25 +39,39 @@ export class HttpClient {
     this.#token = token;
   }
 
-  get(path: string): Promise<unknown> {
-    return this.#request(path, { method: "GET" }, {});
-  }
-
-  post(path: string, body: unknown): Promise<unknown> {
-    const headers = { "Content-Type": "application/json" };
-    return this.#request(path, { method: "POST", body: JSON.stringify(body) }, headers);
-  }
-
-  /** Rejects with `HttpError` for an error status, and with whatever fetch throws when nobody answered. */
-  async #request(path: string, init: RequestInit, headers: Record<string, string>): Promise<unknown> {
+  /**
+   * The JSON of the answer, or undefined when there is none. Rejects with `HttpError` for an error status, and with
+   * whatever fetch throws when nobody answered.
+   */
+  async request(path: string, { method, body, signal }: RequestOptions = {}): Promise<unknown> {
     const token = this.#token();
-    const authorization = token === null ? {} : { Authorization: `Bearer ${token}` };
     const response = await this.#fetch(this.#baseUrl + path, {
-      ...init,
-      headers: { ...headers, ...authorization },
+      method: method ?? (body === undefined ? "GET" : "POST"),
+      headers: {
+        ...(body === undefined ? {} : { "Content-Type": "application/json" }),
+        ...(token === null ? {} : { Authorization: `Bearer ${token}` }),
+      },
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+      ...(signal === undefined ? {} : { signal }),
     });
     if (!response.ok) throw await httpError(response);
-    return response.json();
+    const text = await response.text();
+    return text === "" ? undefined : JSON.parse(text);
+  }
+}
+
+/** Abort what `action` does when it is not done after `delayMs`. */
+export async function withDeadline<T>(
+  clock: Clock,
+  delayMs: number,
+  action: (signal: AbortSignal) => Promise<T>,
+): Promise<T> {
+  const abort = new AbortController();
+  const cancel = clock.after(delayMs, () => abort.abort());
+  try {
+    return await action(abort.signal);
+  } finally {
+    cancel();
   }
 }
 

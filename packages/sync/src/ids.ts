@@ -34,9 +34,18 @@ export class Ids {
   client(storage: Storage): string {
     const known = storage.get(CLIENT_ID_KEY);
     if (known !== null) return known;
-    const fresh = `cl_${this.#clock.now().toString(36)}_${this.#unique()}`;
+    const fresh = this.#uuid();
     storage.set(CLIENT_ID_KEY, fresh);
     return fresh;
+  }
+
+  /** Version 4, which is 122 bits of chance. */
+  #uuid(): string {
+    const pattern = "xxxxxxxx-xxxx-4xxx-yxxx-xxxxxxxxxxxx";
+    return pattern.replace(/[xy]/g, (place) => {
+      const digit = Math.floor(this.#random() * 16);
+      return (place === "x" ? digit : 8 + (digit % 4)).toString(16);
+    });
   }
 
   /** Eight random digits set clients apart, a count the ids of one. */

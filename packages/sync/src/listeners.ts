@@ -11,6 +11,10 @@ export class Listeners<Args extends unknown[] = []> {
     return () => void this.#listeners.delete(entry);
   }
 
+  get empty(): boolean {
+    return this.#listeners.size === 0;
+  }
+
   call(...args: Args): void {
     for (const listener of [...this.#listeners]) {
       try {
@@ -21,5 +25,29 @@ export class Listeners<Args extends unknown[] = []> {
         });
       }
     }
+  }
+}
+
+/** Listeners of many things, each under its key; one that nobody listens to takes no room. */
+export class ListenersByKey<Args extends unknown[] = []> {
+  readonly #byKey = new Map<string, Listeners<Args>>();
+
+  /** Returns the way to stop listening. */
+  add(key: string, listener: (...args: Args) => void): () => void {
+    const listeners = this.#byKey.get(key) ?? new Listeners<Args>();
+    this.#byKey.set(key, listeners);
+    const remove = listeners.add(listener);
+    return () => {
+      remove();
+      if (listeners.empty && this.#byKey.get(key) === listeners) this.#byKey.delete(key);
+    };
+  }
+
+  call(key: string, ...args: Args): void {
+    this.#byKey.get(key)?.call(...args);
+  }
+
+  callAll(...args: Args): void {
+    for (const listeners of [...this.#byKey.values()]) listeners.call(...args);
   }
 }

@@ -69,7 +69,7 @@ export class MutationQueue {
     if (persistence !== null) this.attachPersistence(persistence);
   }
 
-  /** `saved` is called after each write that reached the disk, `failed` once, when one did not and none will. */
+  /** `saved` is called after each write that reached the disk, `failed` after each that did not. */
   attachPersistence(
     persistence: MutationQueuePersistence,
     saved: () => void = () => undefined,
@@ -109,9 +109,10 @@ export class MutationQueue {
     return news;
   }
 
-  /** Wait until what was queued is saved, or cannot be. */
-  async saved(): Promise<void> {
+  /** Wait until what was queued is saved, or cannot be; resolves to whether it outlives a reload. */
+  async saved(): Promise<boolean> {
     await this.#writer?.idle();
+    return this.#writer?.upToDate ?? false;
   }
 
   /** See and queue as `owner` from now on; entries that fall to it by `inherits` are its own. */
@@ -125,6 +126,8 @@ export class MutationQueue {
       this.#put(put);
     }
     const is = this.pending();
+    // Others' entries came into sight or went out of it, also where none was written.
+    this.#listeners.call();
     return { hidden: without(was, is), shown: without(is, was) };
   }
 

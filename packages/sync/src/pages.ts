@@ -10,10 +10,11 @@ export interface PageOptions {
   limit?: number | undefined;
   offset?: number | undefined;
   order?: Order | undefined;
+  signal?: AbortSignal | undefined;
 }
 
-export interface Page {
-  data: Row[];
+export interface Page<T = Row> {
+  data: T[];
   /** How many rows this page holds. */
   total: number;
   hasMore: boolean;
@@ -21,27 +22,28 @@ export interface Page {
 
 /** Rejects when the server refuses or does not answer. */
 export async function loadPage(http: HttpClient, entity: string, options: PageOptions): Promise<Page> {
-  const { limit = 20, offset = 0, order } = options;
+  const { limit = 20, offset = 0, order, signal } = options;
   const query = { $limit: limit, $offset: offset, ...(order === undefined ? {} : { $order: order }) };
-  const data = parseRows(await http.post(`/api/query/${encodeURIComponent(entity)}`, query));
+  const path = `/api/query/${encodeURIComponent(entity)}`;
+  const data = parseRows(await http.request(path, { body: query, signal }));
   return { data, total: data.length, hasMore: data.length === limit };
 }
 
 /** A list that grows by a page at each `loadMore`. */
-export class InfiniteQuery {
-  readonly #loadPage: (offset: number) => Promise<Page>;
+export class InfiniteQuery<T = Row> {
+  readonly #loadPage: (offset: number) => Promise<Page<T>>;
   readonly #listeners = new Listeners();
-  #data: Row[] = [];
+  #data: T[] = [];
   #hasMore = true;
   #loading = false;
   /** Counts resets, so that a page asked for before one is not shown after it. */
   #generation = 0;
 
-  constructor(loadPage: (offset: number) => Promise<Page>) {
+  constructor(loadPage: (offset: number) => Promise<Page<T>>) {
     this.#loadPage = loadPage;
   }
 
-  get data(): Row[] {
+  get data(): T[] {
     return this.#data;
   }
 

@@ -52,6 +52,7 @@ export class ReplicaTakenError extends Error {
 export class ReplicaWriter {
   readonly #shared: SharedReplicaPersistence;
   readonly #failed: (error: unknown) => void;
+  readonly #taken: () => void;
   #last: Promise<void> = Promise.resolve();
   /** Whether what the engine applies goes to disk. */
   #attached = false;
@@ -61,9 +62,11 @@ export class ReplicaWriter {
   #to = 0;
   #flushing: Promise<void> | null = null;
 
-  constructor(shared: SharedReplicaPersistence, failed: (error: unknown) => void) {
+  /** `taken` is called when others emptied the replica on disk: nothing is written from then on. */
+  constructor(shared: SharedReplicaPersistence, failed: (error: unknown) => void, taken: () => void) {
     this.#shared = shared;
     this.#failed = failed;
+    this.#taken = taken;
   }
 
   get attached(): boolean {
@@ -137,6 +140,7 @@ export class ReplicaWriter {
       } catch (error) {
         if (error instanceof ReplicaTakenError) {
           this.detach();
+          this.#taken();
         } else {
           this.#broken = true;
           this.#failed(error);

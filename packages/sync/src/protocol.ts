@@ -64,11 +64,6 @@ export interface ResolvedSession {
   roles: string[];
 }
 
-export type ServerMessage =
-  | { type: "change"; event: ChangeEvent }
-  | { type: "presence" }
-  | { type: "ignored" };
-
 /** The server answered with something that is not the protocol. */
 export class ProtocolError extends Error {
   override readonly name = "ProtocolError";
@@ -108,20 +103,6 @@ export function parseChangeEvent(value: unknown): ChangeEvent | null {
     data: isRow(data) ? data : undefined,
     timestamp: typeof timestamp === "string" ? timestamp : "",
   };
-}
-
-/** One text frame. Room, topic and future messages, and text that is no JSON, are ignored by contract. */
-export function parseServerMessage(text: string): ServerMessage {
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch {
-    return { type: "ignored" };
-  }
-  const event = parseChangeEvent(value);
-  if (event !== null) return { type: "change", event };
-  if (isRow(value) && value["type"] === "presence") return { type: "presence" };
-  return { type: "ignored" };
 }
 
 function parseCursor(value: unknown): SyncCursor {

@@ -2,7 +2,9 @@
  * Sends the write queue: one request at a time, in order, until nothing is left or nothing moves.
  *
  * A refused change is rolled back in the store and stays in the queue as failed. A request that got no answer,
- * or one that says nothing about its changes, leaves all of them pending under the same operation ids.
+ * or one that says nothing about its changes, leaves all of them pending under the same operation ids. Of a request
+ * that is refused for something in it, the first half is sent, until the change that it was is alone; then it has
+ * failed, and the rest goes on in requests that grow again.
  */
 
 import { type Alias, refersTo } from "./aliases.ts";
@@ -10,7 +12,8 @@ import { type Backoff, RetryTimer } from "./backoff.ts";
 import type { Clock } from "./clock.ts";
 import { HttpError } from "./http.ts";
 import { type MutationQueue, type PendingMutation, type PushOutcome, pushOutcomes } from "./mutations.ts";
-import { parsePushResponse } from "./protocol.ts";
+import { parsePushResponse, type PushResponse } from "./protocol.ts";
+import { refusalOf } from "./push-refusal.ts";
 import type { LocalStore } from "./store.ts";
 import { noLock, type PushLock } from "./tabs.ts";
 
@@ -24,6 +27,10 @@ export interface PushHooks {
   post(path: string, body: unknown): Promise<unknown>;
   /** Called before each request; rejects when it is not known as whom. */
   beforePush(): Promise<void>;
+  /** Whether the server takes us for anybody. */
+  signedIn(): boolean;
+  /** Called when we may not push as who we are. */
+  notAsUs(): void;
   /** Called before the queue is looked at: wait until it is saved, and see what others did to it. */
   refreshQueue(): Promise<void>;
   /** Called when the server accepted changes and had reached `seq`. */
@@ -42,6 +49,8 @@ export class Pusher {
   #askedAgain = false;
   /** Whether this server was seen to keep the ids that clients give to rows. */
   #keepsIds = false;
+  /** How many changes the next request may hold; fewer while something is refused that is not found yet. */
+  #batchMax = PUSH_CHANGES_MAX;
 
   constructor(
     queue: MutationQueue,
@@ -83,7 +92,9 @@ export class Pusher {
       } while (this.#askedAgain);
       this.#retry.succeeded();
     } catch (error) {
-      if (worthRetrying(error)) this.#retry.failed(error instanceof HttpError ? error.retryAfterMs : 0);
+      const refusal = refusalOf(error, this.#hooks.signedIn());
+      if (refusal === "later") this.#retry.failed(error instanceof HttpError ? error.retryAfterMs : 0);
+      else if (refusal === "not-as-us") this.#hooks.notAsUs();
     } finally {
       // Cleared here and not in a `then`: a change queued right after the last look starts a run of its own.
       this.#pushing = null;
@@ -96,13 +107,29 @@ export class Pusher {
     await this.#hooks.refreshQueue();
     const sent = this.#nextBatch();
     if (sent.length === 0) return false;
-    const changes = sent.map((mutation) => mutation.change);
-    const body = { changes, client_id: this.#clientOf(sent[0]) };
-    const response = parsePushResponse(await this.#hooks.post("/api/sync/push", body));
+    const response = await this.#send(sent);
+    if (response === null) return true;
     const outcomes = pushOutcomes(sent, response);
     this.#settle(outcomes, response.cursor.last_seq);
     if (outcomes.some(({ kind }) => kind === "applied")) this.#hooks.accepted(response.cursor.last_seq);
     return outcomes.some(({ kind }) => kind !== "pending");
+  }
+
+  /** The answer; null when the request was refused for something in it, which the next one will hold less of. */
+  async #send(sent: readonly PendingMutation[]): Promise<PushResponse | null> {
+    const changes = sent.map((mutation) => mutation.change);
+    const body = { changes, client_id: this.#clientOf(sent[0]) };
+    try {
+      const response = parsePushResponse(await this.#hooks.post("/api/sync/push", body));
+      this.#batchMax = Math.min(PUSH_CHANGES_MAX, this.#batchMax * 2);
+      return response;
+    } catch (error) {
+      if (!(error instanceof HttpError) || refusalOf(error, this.#hooks.signedIn()) !== "changes") throw error;
+      const [first] = sent;
+      if (sent.length > 1 || first === undefined) this.#batchMax = Math.max(1, Math.floor(sent.length / 2));
+      else this.#settle([{ kind: "failed", mutation: first, error: error.message }], 0);
+      return null;
+    }
   }
 
   /**
@@ -116,7 +143,7 @@ export class Pusher {
     for (const mutation of this.#queue.pending()) {
       const { change } = mutation;
       chars += JSON.stringify(change).length;
-      const full = batch.length === PUSH_CHANGES_MAX || chars > PUSH_CHARS_MAX;
+      const full = batch.length === this.#batchMax || chars > PUSH_CHARS_MAX;
       const foreign = this.#clientOf(batch[0]) !== this.#clientOf(mutation);
       if (batch.length > 0 && (full || foreign || refersTo(change, unconfirmed))) break;
       batch.push(mutation);
@@ -146,9 +173,4 @@ export class Pusher {
     for (const { mutation } of applied) this.#store.acknowledge(mutation.id, mutation.change, seq);
     this.#store.discard(failed.map(({ mutation }) => mutation.id));
   }
-}
-
-/** Whether the same request may do better later; a refusal of the request as a whole will not by itself. */
-function worthRetrying(error: unknown): boolean {
-  return !(error instanceof HttpError) || error.status === 429 || error.status >= 500;
 }

@@ -2,8 +2,8 @@
  * The write queue on disk: the order of its writes, and what a queue that several tabs share needs.
  *
  * Reads and writes run one after another, so a reader sees all that was written before it asked, and nothing that
- * is written meanwhile is taken for missing. After a failed write nothing more is written or read: the queue on
- * disk no longer says what is true, and the one in memory goes on.
+ * is written meanwhile is taken for missing. What could not be written (no room) is written with the next change;
+ * until then the queue in memory is the one that counts. A disk that never takes it is given up in the end.
  */
 
 import type { Alias } from "./aliases.ts";
@@ -28,12 +28,17 @@ export interface SavedQueue {
   aliases: Alias[];
 }
 
+/** Writes that may fail one after another before no more are tried. */
+export const WRITE_FAILURES_MAX = 100;
+
 export class QueueWriter {
   readonly #persistence: MutationQueuePersistence;
   readonly #saved: () => void;
   readonly #failed: (error: unknown) => void;
   #last: Promise<void> = Promise.resolve();
-  #broken = false;
+  /** How many writes failed since the last one that did not. */
+  #failures = 0;
+  #writeDue = false;
   /** What a write that is still to come makes of entries; a read must not undo it. */
   readonly #unwritten = new Map<string, PendingMutation | null>();
   #deltas: QueueDelta[] = [];
@@ -47,17 +52,20 @@ export class QueueWriter {
 
   /** Write a change of the queue, and with it all changes that wait for the disk. */
   write(delta: QueueDelta, entries: PendingMutation[]): void {
-    if (this.#broken || delta.put.length + delta.remove.length + delta.aliases.length === 0) return;
+    if (this.#givenUp || delta.put.length + delta.remove.length + delta.aliases.length === 0) return;
     this.#snapshot = entries;
     for (const entry of delta.put) this.#unwritten.set(entry.id, entry);
     for (const id of delta.remove) this.#unwritten.set(id, null);
     this.#deltas.push(delta);
-    if (this.#deltas.length === 1) void this.#enqueue(() => this.#writeAll());
+    if (this.#writeDue) return;
+    this.#writeDue = true;
+    void this.#enqueue(() => this.#writeAll());
   }
 
-  /** Hand what is saved to `take`. A queue that cannot be read is empty. */
+  /** Hand what is saved to `take`; not called when it cannot be read. */
   read(take: (saved: SavedQueue) => void): Promise<void> {
     return this.#enqueue(async () => {
+      if (this.#givenUp) return;
       const mutations = await this.#persistence.loadAll();
       const aliases = (await this.#persistence.shared?.loadAliases()) ?? [];
       // In one breath with `take`: what is queued from here on comes after it.
@@ -74,27 +82,48 @@ export class QueueWriter {
     return this.#last;
   }
 
+  /** Whether all that was written is on disk. */
+  get upToDate(): boolean {
+    return !this.#givenUp && this.#deltas.length === 0;
+  }
+
+  get #givenUp(): boolean {
+    return this.#failures >= WRITE_FAILURES_MAX;
+  }
+
   #enqueue(step: () => Promise<void>): Promise<void> {
-    this.#last = this.#last.then(async () => {
-      if (this.#broken) return;
-      try {
-        await step();
-      } catch (error) {
-        this.#broken = true;
-        this.#failed(error);
-      }
-    });
+    this.#last = this.#last.then(step).catch((error: unknown) => this.#failed(error));
     return this.#last;
   }
 
   async #writeAll(): Promise<void> {
+    this.#writeDue = false;
     const delta = merged(this.#deltas.splice(0));
-    const { shared } = this.#persistence;
-    if (shared === undefined) await this.#persistence.saveAll(this.#snapshot);
-    else await shared.saveDelta(delta);
+    try {
+      await this.#save(delta);
+    } catch (error) {
+      this.#keep(delta);
+      throw error;
+    }
+    this.#failures = 0;
     for (const entry of delta.put) if (this.#unwritten.get(entry.id) === entry) this.#unwritten.delete(entry.id);
     for (const id of delta.remove) if (this.#unwritten.get(id) === null) this.#unwritten.delete(id);
     this.#saved();
+  }
+
+  async #save(delta: QueueDelta): Promise<void> {
+    const { shared } = this.#persistence;
+    if (shared === undefined) await this.#persistence.saveAll(this.#snapshot);
+    else await shared.saveDelta(delta);
+  }
+
+  /** Not written: it goes with the next write, in front of what came meanwhile. */
+  #keep(delta: QueueDelta): void {
+    this.#failures += 1;
+    this.#deltas.unshift(delta);
+    if (!this.#givenUp) return;
+    this.#deltas = [];
+    this.#unwritten.clear();
   }
 
   #withUnwritten(saved: readonly PendingMutation[]): PendingMutation[] {

@@ -6,13 +6,20 @@
  *
  * Rows are shown only to whom they were filled for: at once when the token is the one they were filled with, and
  * otherwise when the server has said who we are. One warning is given, whatever breaks.
+ *
+ * When another engine of ours empties the disk, as after a resync, it is that one's to fill again. We look now and
+ * then how far it has come, and join in when it has caught up with us, or fill it ourselves when nobody does.
  */
 
+import type { Cancel, Clock } from "./clock.ts";
 import { fingerprint, type ReplicaOwner, sameOwner } from "./identity.ts";
 import type { MutationQueue, PendingMutation } from "./mutations.ts";
 import { type ReplicaPersistence, ReplicaWriter, type SharedReplicaPersistence } from "./persistence.ts";
 import type { ChangeEvent, ResolvedSession, Row } from "./protocol.ts";
 import type { LocalStore } from "./store.ts";
+
+/** How often we look how far another engine has come with the disk. */
+export const FOLLOW_EVERY_MS = 5_000;
 
 export interface ReplicaHooks {
   /** How far the replica in memory has come. */
@@ -29,7 +36,9 @@ export class Replica {
   readonly #store: LocalStore;
   readonly #queue: MutationQueue;
   readonly #hooks: ReplicaHooks;
+  readonly #clock: Clock;
   readonly #writer: ReplicaWriter;
+  #cancelFollowing: Cancel | null = null;
   #saved: ReplicaOwner | null = null;
   #bound: ReplicaOwner | null = null;
   #binding: Promise<void> = Promise.resolve();
@@ -42,13 +51,19 @@ export class Replica {
     store: LocalStore,
     queue: MutationQueue,
     hooks: ReplicaHooks,
+    clock: Clock,
   ) {
     this.#persistence = persistence;
     this.#shared = shared;
     this.#store = store;
     this.#queue = queue;
     this.#hooks = hooks;
-    this.#writer = new ReplicaWriter(shared, (error) => this.#warn(error));
+    this.#clock = clock;
+    this.#writer = new ReplicaWriter(
+      shared,
+      (error) => this.#warn(error),
+      () => this.#followSoon(),
+    );
   }
 
   /** Whose the saved replica is and which writes wait. Resolves to those of the queue's present owner. */
@@ -91,8 +106,19 @@ export class Replica {
 
   /** Another identity is taking over: nothing is written until `bind`. */
   unbind(): void {
+    this.stop();
     this.#bound = null;
     this.#writer.detach();
+  }
+
+  /** Look at the disk again if others had it. */
+  start(): void {
+    if (this.#open && !this.#writer.attached) this.#followSoon();
+  }
+
+  stop(): void {
+    this.#cancelFollowing?.();
+    this.#cancelFollowing = null;
   }
 
   /** The replica in memory was emptied; what is on disk goes with it. */
@@ -114,6 +140,29 @@ export class Replica {
     this.#store.applyChanges(saved.rows);
     this.#writer.attach(saved.cursor);
     if (saved.cursor > 0) this.#hooks.resumeAt(saved.cursor);
+  }
+
+  #followSoon(seen: number | null = null): void {
+    const owner = this.#bound;
+    if (owner === null) return;
+    this.stop();
+    this.#cancelFollowing = this.#clock.after(FOLLOW_EVERY_MS, () => void this.#follow(owner, seen));
+  }
+
+  /** See whose the disk is and how far it has come; at the last look it was at `seen`. */
+  async #follow(owner: ReplicaOwner, seen: number | null): Promise<void> {
+    const disk = await this.#writer.step(async () => ({
+      owner: await this.#shared.loadOwner(),
+      seq: (await this.#persistence.loadCursor())?.last_seq ?? 0,
+    }));
+    if (disk === null || this.#bound !== owner || this.#writer.attached) return;
+    // Another identity has it now; we go on in memory.
+    if (disk.owner !== null && !sameOwner(disk.owner.session, owner.session)) return;
+    const here = this.#hooks.cursor();
+    const abandoned = disk.owner === null || disk.seq === seen;
+    if (disk.owner !== null && disk.seq >= here) this.#writer.attach(here);
+    else if (abandoned) void this.#writer.replace(owner, this.#store.serverRows(), here);
+    else this.#followSoon(disk.seq);
   }
 
   /** What is saved for `owner`; null when that is nothing of use. */

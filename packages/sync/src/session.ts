@@ -48,6 +48,11 @@ export class Session {
     return this.#viewed;
   }
 
+  /** Whether the token in use now is the one that was last looked at. */
+  hasPresentToken(): boolean {
+    return this.#hooks.token() === this.#token;
+  }
+
   /** Go by what was known of the present token when it was last used, until the server says otherwise. */
   assume(session: ResolvedSession): void {
     this.#token = this.#hooks.token();

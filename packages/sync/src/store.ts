@@ -11,7 +11,7 @@
 import { type Alias, Aliases } from "./aliases.ts";
 import { systemIds } from "./environment.ts";
 import type { Ids } from "./ids.ts";
-import { Listeners } from "./listeners.ts";
+import { Listeners, ListenersByKey } from "./listeners.ts";
 import { Overlay } from "./overlay.ts";
 import type { ChangeEvent, ClientChange, Row } from "./protocol.ts";
 
@@ -30,14 +30,15 @@ export class LocalStore {
   readonly #overlay = new Overlay();
   readonly #aliases: Aliases;
   readonly #listeners = new Listeners();
-  readonly #entityListeners = new Map<string, Listeners>();
+  readonly #entityListeners = new ListenersByKey();
 
   constructor(ids: Ids = systemIds(), aliases: Aliases = new Aliases()) {
     this.#ids = ids;
     this.#aliases = aliases;
   }
 
-  /** All rows of an entity, the server's in the order they first arrived, optimistic ones last. */
+  /** All rows of an entity, the server's in the order they first arrived, optimistic ones last. `T` is the app's word. */
+  list<T = Row>(entity: string): T[];
   list(entity: string): Row[] {
     const rows = this.#rows.get(entity) ?? new Map<string, Row>();
     const added = [...this.#overlay.rowIds(entity)].filter((id) => !rows.has(id));
@@ -45,6 +46,7 @@ export class LocalStore {
   }
 
   /** The row, also under the temporary id it was made with. */
+  get<T = Row>(entity: string, id: string): T | null;
   get(entity: string, id: string): Row | null {
     return this.#shown(entity, this.#aliases.resolve(entity, id));
   }
@@ -74,14 +76,12 @@ export class LocalStore {
 
   /** Call `listener` on every change of one entity's rows; returns the way to stop. */
   subscribeEntity(entity: string, listener: () => void): () => void {
-    let listeners = this.#entityListeners.get(entity);
-    if (listeners === undefined) this.#entityListeners.set(entity, (listeners = new Listeners()));
-    return listeners.add(listener);
+    return this.#entityListeners.add(entity, listener);
   }
 
   /** Call all listeners. */
   notify(): void {
-    for (const listeners of this.#entityListeners.values()) listeners.call();
+    this.#entityListeners.callAll();
     this.#listeners.call();
   }
 
@@ -227,7 +227,7 @@ export class LocalStore {
   #tell(entities: Iterable<string>): void {
     const touched = new Set(entities);
     if (touched.size === 0) return;
-    for (const entity of touched) this.#entityListeners.get(entity)?.call();
+    for (const entity of touched) this.#entityListeners.call(entity);
     this.#listeners.call();
   }
 }

@@ -13,7 +13,7 @@
 
 import type { Backoff } from "./backoff.ts";
 import type { Cancel, Clock } from "./clock.ts";
-import type { EventStreamConstructor, SocketConstructor } from "./environment.ts";
+import type { SocketConstructor } from "./environment.ts";
 import { Listeners } from "./listeners.ts";
 
 /** A connection must have lasted this long to count as recovered; shorter ones keep the delay growing. */
@@ -177,18 +177,5 @@ export function dialWebSocket(Socket: SocketConstructor, url: string, token: () 
       else if (data instanceof ArrayBuffer) events.binary(new Uint8Array(data));
     };
     return { send: (text) => socket.send(text), close: () => socket.close() };
-  };
-}
-
-export function dialEventStream(Stream: EventStreamConstructor, url: string): Dial {
-  return (events) => {
-    const stream = new Stream(url);
-    stream.onopen = () => events.opened();
-    stream.onmessage = ({ data }: MessageEvent<unknown>) => {
-      if (typeof data === "string") events.text(data);
-    };
-    // An EventSource would try again by itself at a fixed pace; the connection above does it with backoff.
-    stream.onerror = () => events.lost();
-    return { send: () => undefined, close: () => stream.close() };
   };
 }

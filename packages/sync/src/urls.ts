@@ -1,7 +1,5 @@
 /** Where the live channels of a base URL are when the app does not say (contract 05 §1). */
 
-const SSE_BASE_PORT = 4321;
-
 /**
  * An explicit port means a server with its socket listener one port up; without one there is a proxy, or a
  * single-port server, that takes the upgrade at `/` on the same host. The base's path is dropped.
@@ -9,14 +7,16 @@ const SSE_BASE_PORT = 4321;
 export function webSocketUrl(baseUrl: string): string {
   const base = new URL(baseUrl);
   const scheme = base.protocol === "https:" ? "wss" : "ws";
-  // The URL parser drops a port equal to the scheme's default, which is what "explicit" means here.
-  return base.port === ""
-    ? `${scheme}://${base.hostname}`
-    : `${scheme}://${base.hostname}:${Number(base.port) + 1}`;
+  return `${scheme}://${listener(base, 1)}`;
 }
 
+/** As for the socket, two ports up; the scheme stays, because a token may be sent. */
 export function eventStreamUrl(baseUrl: string): string {
   const base = new URL(baseUrl);
-  const port = base.port === "" ? SSE_BASE_PORT : Number(base.port);
-  return `http://${base.hostname}:${port + 2}/events`;
+  return `${base.protocol}//${listener(base, 2)}/events`;
+}
+
+function listener({ hostname, port }: URL, portsUp: number): string {
+  // The URL parser drops a port equal to the scheme's default, which is what "explicit" means here.
+  return port === "" ? hostname : `${hostname}:${Number(port) + portsUp}`;
 }

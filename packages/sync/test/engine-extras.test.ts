@@ -1,7 +1,8 @@
-/** Presence, topics, documents, pages, server-side rendering, and a replica on disk. */
+/** Documents, pages, requests, server-side rendering, and a replica on disk. */
 
-import { describe, expect, mock, spyOn, test } from "bun:test";
+import { describe, expect, spyOn, test } from "bun:test";
 
+import { ANSWER_WITHIN_MS, SyncEngine } from "../src/engine.ts";
 import type { PendingMutation } from "../src/mutations.ts";
 import type { ReplicaPersistence } from "../src/persistence.ts";
 import { fingerprint, type ReplicaOwner, sessionOwner } from "../src/identity.ts";
@@ -9,33 +10,6 @@ import type { ChangeEvent, ClientChange, Row } from "../src/protocol.ts";
 import { replicaOwnerKey } from "../src/sole-persistence.ts";
 import { getServerData } from "../src/ssr.ts";
 import { settled, World } from "./world.ts";
-
-test("presence and topics are sent when connected and dropped when not", async () => {
-  const world = new World();
-  const engine = await world.live();
-
-  engine.setPresence({ typing: true });
-  engine.publishTopic("room", { n: 1 });
-  world.socket.drop();
-  engine.setPresence({ typing: false });
-
-  expect(world.socket.sent.map((text) => JSON.parse(text))).toEqual([
-    { type: "presence", event: "update", data: { typing: true } },
-    { type: "topic", topic: "room", data: { n: 1 } },
-  ]);
-});
-
-test("presence of others tells listeners, topics do not", async () => {
-  const world = new World();
-  const engine = await world.live();
-  const listener = mock(() => undefined);
-  engine.store.subscribe(listener);
-
-  world.socket.receive({ type: "presence", from: "bob" });
-  world.socket.receive({ type: "topic", topic: "t", data: 1 });
-
-  expect(listener).toHaveBeenCalledTimes(1);
-});
 
 describe("documents", () => {
   const said = (world: World): unknown[] => world.socket.sent.map((text) => JSON.parse(text).type);
@@ -102,7 +76,68 @@ describe("pages", () => {
 
     const loading = world.engine().loadPage("Note", { order: { title: "desc" } });
 
-    expect(loading).rejects.toMatchObject({ status: 403, code: "POLICY_DENIED", message: "not for you" });
+    await expect(loading).rejects.toMatchObject({ status: 403, code: "POLICY_DENIED", message: "not for you" });
+  });
+});
+
+describe("a request", () => {
+  test("carries the token and JSON, and resolves to the answer's", async () => {
+    const world = new World();
+    const requests: RequestInit[] = [];
+    const { fetch } = world.environment();
+    const engine = new SyncEngine(
+      { baseUrl: "http://server", token: "t0", storage: world.storage },
+      { ...world.environment(), fetch: (url, init) => (requests.push(init), fetch(url, init)) },
+    );
+    world.routes.set("/api/fn/greet", ({ name }) => ({ body: { greeting: `Hello ${String(name)}` } }));
+    world.routes.set("/api/things", () => ({ body: [1] }));
+
+    const greeted = await engine.request<{ greeting: string }>("/api/fn/greet", { body: { name: "Ann" } });
+    const things = await engine.request("/api/things");
+    await engine.request("/api/things", { method: "DELETE" });
+
+    expect(greeted.greeting).toBe("Hello Ann");
+    expect(things).toEqual([1]);
+    expect(requests.map(({ method }) => method)).toEqual(["POST", "GET", "DELETE"]);
+    expect(requests.map(({ headers }) => headers)).toEqual([
+      { Authorization: "Bearer t0", "Content-Type": "application/json" },
+      { Authorization: "Bearer t0" },
+      { Authorization: "Bearer t0" },
+    ]);
+  });
+
+  test("without a body in the answer resolves to nothing", async () => {
+    const world = new World();
+    const engine = new SyncEngine(
+      { baseUrl: "http://server", storage: world.storage },
+      { ...world.environment(), fetch: async () => new Response(null, { status: 204 }) },
+    );
+
+    expect(await engine.request("/api/files/1", { method: "DELETE" })).toBeUndefined();
+  });
+
+  test("is given up with its signal, and so is a page", async () => {
+    const world = new World();
+    world.hold("/api/query/Note");
+    const abort = new AbortController();
+
+    const loading = world.engine().loadPage("Note", { signal: abort.signal });
+    abort.abort();
+
+    await expect(loading).rejects.toMatchObject({ name: "AbortError" });
+  });
+
+  test("of the engine's own that nobody answers does not hold up the next for ever", async () => {
+    const world = new World();
+    const engine = await world.live();
+    world.hold("/api/sync/push");
+
+    const writing = engine.update("Note", "n1", { n: 1 });
+    await world.clock.advance(ANSWER_WITHIN_MS + 1_000);
+    await writing;
+
+    expect(world.changes).toMatchObject([{ row_id: "n1" }, { row_id: "n1" }]);
+    expect(engine.mutations.pending()).toEqual([]);
   });
 });
 
@@ -115,7 +150,42 @@ describe("rows for a server-rendered page", () => {
       fetch: world.environment().fetch,
     });
 
-    expect(data).toEqual({ entities: { Note: [{ id: "a", title: "A" }], Secret: [] } });
+    expect(data).toEqual({ entities: { Note: [{ id: "a", title: "A" }], Secret: [] }, cursor: { last_seq: 0 } });
+  });
+
+  test("come with the cursor to go on from when they are all there is", async () => {
+    const world = new World();
+    world.commit("insert", "a", { title: "A" });
+    world.commit("insert", "b", { title: "B" });
+    world.commit("delete", "b");
+    world.routes.set("/api/entities/Note", () => ({ body: [{ id: "a", title: "A" }] }));
+    const { fetch } = world.environment();
+    const engine = world.engine();
+
+    const data = await getServerData("http://server:4321", ["Note"], { fetch });
+    engine.hydrate(data);
+    const loadedAtOnce = engine.status.loaded;
+    world.happened();
+    await engine.start();
+
+    expect(data.cursor).toEqual({ last_seq: 3 });
+    expect(loadedAtOnce).toBe(true);
+    expect(world.happened()).toContain("0 GET /api/sync/pull?since=3");
+  });
+
+  test("come with cursor 0 when the log cannot be read, or is longer than a page", async () => {
+    const world = new World();
+    world.pageSize = 1;
+    world.commit("insert", "a", {});
+    world.commit("update", "a", {});
+    world.routes.set("/api/entities/Note", () => ({ body: [{ id: "a" }] }));
+    const { fetch } = world.environment();
+
+    const cut = await getServerData("http://server:4321", ["Note"], { fetch });
+    world.next("/api/sync/pull", { status: 500 });
+    const unread = await getServerData("http://server:4321", ["Note"], { fetch });
+
+    expect([cut.cursor, unread.cursor]).toEqual([{ last_seq: 0 }, { last_seq: 0 }]);
   });
 
   test("keep the replica from nothing that was not among them", async () => {

@@ -70,6 +70,19 @@ describe("the queue", () => {
     expect(listener).toHaveBeenCalledTimes(1);
   });
 
+  test("tells its listeners when another owner sees other entries", () => {
+    const queue = new MutationQueue();
+    queue.changeOwner("user:ada");
+    queue.add(change);
+    const listener = mock(() => undefined);
+    queue.subscribe(listener);
+
+    queue.changeOwner("user:bob");
+
+    expect(queue.pending()).toEqual([]);
+    expect(listener).toHaveBeenCalledTimes(1);
+  });
+
   test("hydrates to the union, saved ones behind, none twice", async () => {
     const old: PendingMutation = { id: "mut_old", change, status: "pending" };
     const persistence = saved(old);

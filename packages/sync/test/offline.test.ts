@@ -52,6 +52,20 @@ test("rows and cursor outlive a reload, and the next pull goes on from there", a
   expect(here.happened()).toContain("0 GET /api/sync/pull?since=2");
 });
 
+test("a replica is kept also when the server said who we are before the disk was open", async () => {
+  const here = world();
+  here.commit("insert", "a", { title: "A" });
+  const engine = here.engine();
+  await engine.refreshResolvedSession();
+  void engine.start();
+  await calm();
+  offline(here);
+
+  const next = await reload(here, engine);
+
+  expect(titles(next)).toEqual(["A"]);
+});
+
 test("offline, a reload shows rows and unsent writes, which are sent once and in order when the connection is back", async () => {
   const here = world();
   here.commit("insert", "a", { title: "A" });

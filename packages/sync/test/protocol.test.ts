@@ -1,10 +1,10 @@
 import { describe, expect, test } from "bun:test";
 
+import { parseServerMessage } from "../src/messages.ts";
 import {
   parseChangeEvent,
   parsePullResponse,
   parsePushResponse,
-  parseServerMessage,
   parseSession,
   ProtocolError,
 } from "../src/protocol.ts";
@@ -27,7 +27,12 @@ describe("a text frame", () => {
   test.each([
     ["presence", { type: "presence", from: "bob" }],
     ["presence", { type: "presence", event: "disconnect", clientId: 4 }],
-    ["ignored", { type: "topic", topic: "t", data: 1 }],
+    ["topic", { type: "topic", topic: "t", data: 1 }],
+    ["ignored", { type: "topic", data: 1 }],
+    ["room", { type: "join", room: "r", user_id: "u" }],
+    ["room", { type: "presence", room: "r", user_id: "u", data: {} }],
+    ["ignored", { type: "join", room: "r" }],
+    ["ignored", { type: "dance", room: "r", user_id: "u" }],
     ["ignored", { ...event, seq: 0 }],
     ["ignored", { ...event, kind: "upsert" }],
     ["ignored", []],

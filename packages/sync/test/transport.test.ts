@@ -7,10 +7,8 @@ import {
   bearerProtocol,
   type ChannelEvents,
   Connection,
-  dialEventStream,
   dialWebSocket,
 } from "../src/transport.ts";
-import type { EventStream } from "../src/environment.ts";
 import { FakeClock, FakeSocket } from "./world.ts";
 
 function setUp(random: () => number = () => 1) {
@@ -191,39 +189,4 @@ describe("the WebSocket", () => {
   test("escapes all that a protocol name may not hold", () => {
     expect(bearerProtocol("a b/(ü)+=")).toBe("bearer.a%20b%2F%28%C3%BC%29%2B%3D");
   });
-});
-
-test("an event stream gives its unnamed events, and one that fails is closed rather than left to itself", () => {
-  const log: string[] = [];
-  const streams: EventStream[] = [];
-  const Stream = class implements EventStream {
-    onopen: EventSource["onopen"] = null;
-    onmessage: EventSource["onmessage"] = null;
-    onerror: EventSource["onerror"] = null;
-
-    constructor(url: string) {
-      log.push(`stream ${url}`);
-      streams.push(this);
-    }
-
-    close(): void {
-      log.push("close");
-    }
-  };
-  const handlers = {
-    opened: () => void log.push("opened"),
-    text: (text: string) => void log.push(text),
-    binary() {},
-    lost: () => void log.push("lost"),
-  };
-  const dial = dialEventStream(Stream, "http://server:4323/events");
-  const connection = new Connection(dial, handlers, new FakeClock(), new Backoff(1000, () => 1));
-
-  connection.start();
-  const [stream] = streams as unknown as EventSource[];
-  stream?.onopen?.(new Event("open"));
-  stream?.onmessage?.(new MessageEvent("message", { data: "hello" }));
-  stream?.onerror?.(new Event("error"));
-
-  expect(log).toEqual(["stream http://server:4323/events", "opened", "hello", "close", "lost"]);
 });

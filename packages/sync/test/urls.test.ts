@@ -15,8 +15,11 @@ test.each([
 
 test.each([
   ["http://localhost:4321", "http://localhost:4323/events"],
-  ["https://app.example", "http://app.example:4323/events"],
-  ["http://localhost:9000", "http://localhost:9002/events"],
+  ["http://localhost:9000/base", "http://localhost:9002/events"],
+  ["https://app.example:8443", "https://app.example:8445/events"],
+  ["https://app.example/base", "https://app.example/events"],
+  ["http://app.example:80", "http://app.example/events"],
+  ["http://[::1]:4321", "http://[::1]:4323/events"],
 ])("the event stream of %s is at %s", (base, stream) => {
   expect(eventStreamUrl(base)).toBe(stream);
 });

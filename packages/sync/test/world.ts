@@ -164,6 +164,17 @@ export interface Reply {
 
 type Route = (body: Row, url: URL) => Reply | Promise<Reply>;
 
+/** As `fetch` does: who gives up hears of no answer. */
+async function unlessAborted<T>(answer: T | Promise<T>, signal: AbortSignal | null | undefined): Promise<T> {
+  if (signal === null || signal === undefined) return answer;
+  const aborted = new Promise<never>((_, reject) => {
+    const abort = (): void => reject(new DOMException("aborted", "AbortError"));
+    if (signal.aborted) abort();
+    else signal.addEventListener("abort", abort);
+  });
+  return Promise.race([answer, aborted]);
+}
+
 const refused: Reply = { status: 404, body: { error: { code: "NOT_FOUND", message: "no such route" } } };
 
 export class World {
@@ -273,7 +284,7 @@ export class World {
     this.note(`${init.method} ${url.pathname}${url.search}`);
     const route = this.routes.get(url.pathname) ?? (() => refused);
     const body: Row = typeof init.body === "string" ? JSON.parse(init.body) : {};
-    const { status = 200, body: answer, headers = {} } = await route(body, url);
+    const { status = 200, body: answer, headers = {} } = await unlessAborted(route(body, url), init.signal);
     return new Response(JSON.stringify(answer ?? null), { status, headers });
   }
 
