@@ -1,59 +1,217 @@
 /**
- * Ties documents to the page's engine: frames in, local edits out.
+ * Ties the documents of the registry to an engine: one for the page, made at the first use.
  *
- * One handler on the engine for all rows, made at the first use; another engine (`init` called again) gets its own.
+ * Documents belong to the user the engine speaks for. When another one signs in, all are dropped here and nothing of
+ * them is sent; what was not sent waits on the device for its own user.
  */
 
-import { db, request } from "@pylonsync/react";
+import { db, getAppName, getReactStorage, storageKey } from "@pylonsync/react";
 import type { LoroDoc } from "loro-crdt";
-import { globalRegistry } from "./registry.ts";
-import { toHex, Uploader } from "./uploader.ts";
+import { DocumentStore, type RowName } from "./documentStore.ts";
+import { DocumentSync } from "./documentSync.ts";
+import { globalRegistry, type LoroRegistry } from "./registry.ts";
+import { toHex } from "./uploader.ts";
+import { decodeCrdtFrame } from "./wire.ts";
 
 type Engine = typeof db.sync;
 
-let attached: { sync: Engine; stop: () => void } | null = null;
-const uploaders = new WeakMap<LoroDoc, Uploader>();
+class Following {
+  readonly #engine: Engine;
+  readonly #registry: LoroRegistry;
+  readonly #store: DocumentStore | null;
+  readonly #syncs = new Map<LoroDoc, DocumentSync>();
+  readonly #stops: (() => void)[];
+  #stopFrames: (() => void) | null = null;
+  /** Whose the documents are; null until it is known. */
+  #owner: string | null = null;
+  /** The token that is known to be the owner's. */
+  #token: string | null = null;
 
-/** Keep a row's document up to date and send what is edited in it; returns the way to stop. */
-export function follow(entity: string, rowId: string, doc: LoroDoc): () => void {
-  const { sync } = db;
-  attach(sync);
-  sendEdits(entity, rowId, doc);
-  sync.subscribeCrdt(entity, rowId);
-  return () => sync.unsubscribeCrdt(entity, rowId);
+  constructor(engine: Engine, registry: LoroRegistry, store: DocumentStore | null) {
+    this.#engine = engine;
+    this.#registry = registry;
+    this.#store = store;
+    this.#stops = [
+      engine.store.subscribe(() => this.#lookAtOwner()),
+      engine.onStatus(() => this.#lookAtOwner()),
+      engine.subscribeConnection(() => this.#connectionChanged()),
+      engine.mutations.subscribe(() => this.#each((sync) => sync.queueChanged())),
+      registry.onDrop((doc) => this.#dropped(doc)),
+      onPageHide(() => this.#each((sync) => void sync.flush())),
+    ];
+    this.#lookAtOwner();
+  }
+
+  get engine(): Engine {
+    return this.#engine;
+  }
+
+  takeFrames(): void {
+    this.#stopFrames ??= this.#engine.onBinaryFrame((bytes) => this.#receive(bytes));
+  }
+
+  ignoreFrames(): void {
+    this.#stopFrames?.();
+    this.#stopFrames = null;
+  }
+
+  /** The row's document as it is tied to the server. */
+  sync(row: RowName, doc: LoroDoc): DocumentSync {
+    const known = this.#syncs.get(doc);
+    if (known !== undefined) return known;
+    const sync = new DocumentSync(doc, row, this.#registry, {
+      post: (of, update) => this.#post(of, update),
+      rowIsQueued: (of) => this.#rowIsQueued(of),
+      subscribe: ({ entity, rowId }) => this.#engine.subscribeCrdt(entity, rowId),
+      unsubscribe: ({ entity, rowId }) => this.#engine.unsubscribeCrdt(entity, rowId),
+    });
+    this.#syncs.set(doc, sync);
+    if (this.#store !== null && this.#owner !== null) sync.keep(this.#store, this.#owner);
+    return sync;
+  }
+
+  peek(doc: LoroDoc): DocumentSync | undefined {
+    return this.#syncs.get(doc);
+  }
+
+  /** For good: another engine takes over. */
+  stop(): void {
+    this.ignoreFrames();
+    for (const stop of this.#stops) stop();
+    this.#dropAll();
+  }
+
+  /** Send what was left unsent when the page was last closed, whether or not anybody opens those rows. */
+  async #sendLeftOver(store: DocumentStore, owner: string): Promise<void> {
+    let rows: RowName[];
+    try {
+      rows = await store.unsentRows(owner);
+    } catch (error) {
+      console.warn("pylon: documents are not kept on this device", error);
+      return;
+    }
+    for (const row of rows) {
+      if (this.#owner !== owner) return;
+      const sync = this.sync(row, this.#registry.doc(row.entity, row.rowId));
+      const unfollow = sync.follow();
+      const stop = sync.subscribe(() => {
+        if (sync.status.unsent && sync.status.error === null) return;
+        stop();
+        unfollow();
+      });
+    }
+  }
+
+  #receive(bytes: Uint8Array): void {
+    const frame = decodeCrdtFrame(bytes);
+    if (frame === null || !this.#registry.import(frame.entity, frame.rowId, frame.payload)) return;
+    this.#syncs.get(this.#registry.doc(frame.entity, frame.rowId))?.received(frame);
+  }
+
+  #lookAtOwner(): void {
+    const { userId, tenantId } = this.#engine.resolvedSession();
+    const owner = userId === null ? null : ownerName(userId, tenantId);
+    if (owner === this.#owner) return;
+    if (this.#owner !== null) this.#dropAll();
+    this.#owner = owner;
+    this.#token = presentToken();
+    if (owner === null || this.#store === null) return;
+    for (const sync of this.#syncs.values()) sync.keep(this.#store, owner);
+    void this.#sendLeftOver(this.#store, owner);
+  }
+
+  #connectionChanged(): void {
+    if (this.#engine.connection.kind === "open") this.#each((sync) => sync.connected());
+  }
+
+  async #post({ entity, rowId }: RowName, update: Uint8Array): Promise<void> {
+    await this.#requireOwner();
+    const path = `/api/crdt/${encodeURIComponent(entity)}/${encodeURIComponent(rowId)}`;
+    await this.#engine.request(path, { body: { update: toHex(update) } });
+  }
+
+  /** Rejects when the token is another user's: edits are never sent as somebody else. */
+  async #requireOwner(): Promise<void> {
+    const [owner, token] = [this.#owner, presentToken()];
+    if (owner === null || token === this.#token) return;
+    const me = await this.#engine.request<{ user_id: string | null; tenant_id?: string | null }>("/api/auth/me");
+    if (me.user_id === null || ownerName(me.user_id, me.tenant_id ?? null) !== owner) {
+      void this.#engine.notifySessionChanged();
+      throw new Error("somebody else has signed in");
+    }
+    this.#token = token;
+  }
+
+  #rowIsQueued({ entity, rowId }: RowName): boolean {
+    return this.#engine.mutations
+      .pending()
+      .some(({ change }) => change.kind === "insert" && change.entity === entity && change.row_id === rowId);
+  }
+
+  #dropped(doc: LoroDoc): void {
+    this.#syncs.get(doc)?.dropped();
+    this.#syncs.delete(doc);
+  }
+
+  #dropAll(): void {
+    for (const sync of [...this.#syncs.values()]) {
+      sync.stop();
+      this.#registry.evict(sync.row.entity, sync.row.rowId);
+    }
+  }
+
+  #each(action: (sync: DocumentSync) => void): void {
+    for (const sync of [...this.#syncs.values()]) action(sync);
+  }
+}
+
+let following: Following | null = null;
+
+/** The document as it is tied to the page's engine. */
+export function syncOf(row: RowName, doc: LoroDoc): DocumentSync {
+  return attached().sync(row, doc);
+}
+
+/** The same, if it is tied already. */
+export function tiedSync(doc: LoroDoc): DocumentSync | undefined {
+  return following?.peek(doc);
+}
+
+/**
+ * Take frames, and send what was left unsent when the page was last closed. The hooks do it when they are first used;
+ * call it earlier to have it sent before any document is opened.
+ */
+export function startLoro(): void {
+  attached();
 }
 
 /** Take no frames any more, until the next row is followed. */
 export function detachLoro(): void {
-  attached?.stop();
-  attached = null;
+  following?.ignoreFrames();
 }
 
-/** From now on, and what was edited before. What is not sent yet goes on being sent when nobody follows the row. */
-export function sendEdits(entity: string, rowId: string, doc: LoroDoc): void {
-  if (uploaders.has(doc)) return;
-  const uploader = makeUploader(entity, rowId, doc);
-  uploaders.set(doc, uploader);
-  doc.subscribeLocalUpdates(() => void uploader.send());
-  void uploader.send();
+function attached(): Following {
+  const { sync: engine } = db;
+  if (following?.engine !== engine) {
+    following?.stop();
+    const { indexedDB } = globalThis;
+    const store = indexedDB === undefined ? null : new DocumentStore(getAppName(), indexedDB);
+    following = new Following(engine, globalRegistry, store);
+  }
+  following.takeFrames();
+  return following;
 }
 
-function attach(sync: Engine): void {
-  if (attached?.sync === sync) return;
-  detachLoro();
-  attached = { sync, stop: sync.onBinaryFrame((bytes) => void globalRegistry.applyBinaryFrame(bytes)) };
+function ownerName(userId: string, tenantId: string | null): string {
+  return JSON.stringify([userId, tenantId]);
 }
 
-function makeUploader(entity: string, rowId: string, doc: LoroDoc): Uploader {
-  const path = `/api/crdt/${encodeURIComponent(entity)}/${encodeURIComponent(rowId)}`;
-  let release: (() => void) | null = null;
-  return new Uploader(doc, {
-    post: async (update) => void (await request(path, { method: "POST", json: { update: toHex(update) } })),
-    refused: (error) => console.warn(`pylon: edits of ${entity}/${rowId} were refused`, error),
-    busy(sending) {
-      release?.();
-      // A listener keeps the document from being dropped as idle.
-      release = sending ? globalRegistry.subscribe(entity, rowId, () => undefined) : null;
-    },
-  });
+function presentToken(): string | null {
+  return getReactStorage().get(storageKey("token"));
+}
+
+function onPageHide(action: () => void): () => void {
+  if (typeof window === "undefined" || typeof window.addEventListener !== "function") return () => undefined;
+  window.addEventListener("pagehide", action);
+  return () => window.removeEventListener("pagehide", action);
 }

@@ -1,7 +1,7 @@
 /**
  * The documents of rows: one for each row, kept while somebody listens and for a while after.
  *
- * Frames come in, listeners are told. Documents that nobody listens to are bounded in number: beyond
+ * Frames come in, listeners are told. Who ties documents to a server hears when one is dropped. Documents that nobody listens to are bounded in number: beyond
  * `IDLE_DOCS_MAX` the one that was used least recently goes, and the server sends it again when it is needed.
  */
 
@@ -20,6 +20,7 @@ interface Entry {
 
 export class LoroRegistry {
   readonly #idleDocsMax: number;
+  readonly #dropListeners = new Set<(doc: LoroDoc) => void>();
   /** Least recently used first. */
   readonly #entries = new Map<string, Entry>();
 
@@ -49,16 +50,26 @@ export class LoroRegistry {
     };
   }
 
+  /** Call `listener` with each document that is dropped, evicted or idle; returns the way to stop. */
+  onDrop(listener: (doc: LoroDoc) => void): () => void {
+    this.#dropListeners.add(listener);
+    return () => void this.#dropListeners.delete(listener);
+  }
+
   /** Whether the bytes were a frame whose document could be brought up to date. Never throws. */
   applyBinaryFrame(bytes: Uint8Array): boolean {
     const frame = decodeCrdtFrame(bytes);
-    if (frame === null) return false;
-    const known = this.#entries.has(key(frame.entity, frame.rowId));
-    const entry = this.#entry(frame.entity, frame.rowId);
+    return frame !== null && this.import(frame.entity, frame.rowId, frame.payload);
+  }
+
+  /** Whether the row's document could take the bytes, an update or a snapshot. Never throws. */
+  import(entity: string, rowId: string, bytes: Uint8Array): boolean {
+    const known = this.#entries.has(key(entity, rowId));
+    const entry = this.#entry(entity, rowId);
     try {
-      docOf(entry).import(frame.payload);
+      docOf(entry).import(bytes);
     } catch {
-      if (!known) this.#entries.delete(key(frame.entity, frame.rowId));
+      if (!known) this.#entries.delete(key(entity, rowId));
       return false;
     }
     tell(entry);
@@ -70,8 +81,10 @@ export class LoroRegistry {
     const entry = this.#entries.get(key(entity, rowId));
     if (entry === undefined || entry.doc === null) return;
     tell(entry);
+    const { doc } = entry;
     entry.doc = null;
     if (entry.listeners.size === 0) this.#entries.delete(key(entity, rowId));
+    this.#dropped(doc);
   }
 
   /** The rows whose documents are here. */
@@ -96,7 +109,14 @@ export class LoroRegistry {
 
   #dropIdle(): void {
     const idle = [...this.#entries].filter(([, { listeners }]) => listeners.size === 0);
-    for (const [name] of idle.slice(0, Math.max(0, idle.length - this.#idleDocsMax))) this.#entries.delete(name);
+    for (const [name, { doc }] of idle.slice(0, Math.max(0, idle.length - this.#idleDocsMax))) {
+      this.#entries.delete(name);
+      if (doc !== null) this.#dropped(doc);
+    }
+  }
+
+  #dropped(doc: LoroDoc): void {
+    for (const listener of [...this.#dropListeners]) listener(doc);
   }
 }
 

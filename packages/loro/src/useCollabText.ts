@@ -3,23 +3,26 @@
 import { useCallback } from "react";
 import { getLoroText } from "./containers.ts";
 import { globalRegistry } from "./registry.ts";
+import { applyTextChange, setText, type TextChange } from "./text.ts";
 import { useLoroDoc } from "./useLoroDoc.ts";
 
-/** Above this many characters, what changed is looked for by line: by character it would take too long to type. */
-const CHARACTER_DIFF_MAX = 50_000;
-
-/** The text, and the way to set it: only what differs is edited, so that others' edits and cursors stay in place. */
-export function useCollabText(entity: string, id: string, field: string): [string, (next: string) => void] {
+/**
+ * The text, the way to set it, and the way to change it at one place. Setting edits only what differs, so that others'
+ * edits and cursors stay in place.
+ */
+export function useCollabText(
+  entity: string,
+  id: string,
+  field: string,
+): [text: string, set: (next: string) => void, change: (change: TextChange) => void] {
   const doc = useLoroDoc(entity, id);
-  const setText = useCallback(
-    (next: string) => {
-      const current = globalRegistry.doc(entity, id);
-      const text = getLoroText(current, field);
-      if (next.length > CHARACTER_DIFF_MAX) text.updateByLine(next);
-      else text.update(next);
-      current.commit();
-    },
+  const set = useCallback(
+    (next: string) => setText(globalRegistry.doc(entity, id), field, next),
     [entity, id, field],
   );
-  return [getLoroText(doc, field).toString(), setText];
+  const change = useCallback(
+    (at: TextChange) => applyTextChange(globalRegistry.doc(entity, id), field, at),
+    [entity, id, field],
+  );
+  return [getLoroText(doc, field).toString(), set, change];
 }

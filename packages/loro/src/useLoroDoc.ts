@@ -2,7 +2,7 @@
 
 import type { LoroDoc } from "loro-crdt";
 import { useCallback, useEffect, useSyncExternalStore } from "react";
-import { follow } from "./following.ts";
+import { syncOf } from "./following.ts";
 import { globalRegistry } from "./registry.ts";
 
 /**
@@ -10,13 +10,17 @@ import { globalRegistry } from "./registry.ts";
  * they are committed (`doc.commit()`).
  */
 export function useLoroDoc(entity: string, id: string): LoroDoc {
+  return useDocument(entity, id).doc;
+}
+
+/** The document, and a number that is another one after each change of it. */
+export function useDocument(entity: string, id: string): { doc: LoroDoc; version: number } {
   const subscribe = useCallback(
     (listener: () => void) => globalRegistry.subscribe(entity, id, listener),
     [entity, id],
   );
-  // The document is the same after a change, so what React compares is a count.
-  useSyncExternalStore(subscribe, () => globalRegistry.version(entity, id), () => 0);
+  const version = useSyncExternalStore(subscribe, () => globalRegistry.version(entity, id), () => 0);
   const doc = globalRegistry.doc(entity, id);
-  useEffect(() => follow(entity, id, doc), [entity, id, doc]);
-  return doc;
+  useEffect(() => syncOf({ entity, rowId: id }, doc).follow(), [entity, id, doc]);
+  return { doc, version };
 }

@@ -139,15 +139,15 @@ test("after a lost connection the document comes up to date by itself", async ()
   await waitFor(() => expect(result.current[0]).toBe("meanwhile"), { timeout: 3000 });
 });
 
-test("an evicted document comes again", async () => {
+test("an evicted document comes again, to all who show it", async () => {
   server.edit(row, 0, "milk");
-  const { result, rerender } = renderHook(() => useCollabText("Note", row, "body"));
-  await waitFor(() => expect(result.current[0]).toBe("milk"));
+  const roots = [1, 2].map(() => renderHook(() => useCollabText("Note", row, "body")));
+  for (const { result } of roots) await waitFor(() => expect(result.current[0]).toBe("milk"));
 
   act(() => globalRegistry.evict("Note", row));
-  rerender();
 
-  await waitFor(() => expect(result.current[0]).toBe("milk"));
+  for (const { result } of roots) await waitFor(() => expect(result.current[0]).toBe("milk"));
+  expect(server.received).toHaveLength(3);
 });
 
 test("detached, no frame comes in", async () => {

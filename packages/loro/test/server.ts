@@ -8,21 +8,35 @@ export class CrdtServer extends StandIn {
   readonly docs = new Map<string, LoroDoc>();
   /** Answers the next posts instead of the server, in order. */
   readonly refusals: Response[] = [];
+  /** The status of every post, while it is set. */
+  refuse: number | null = null;
+  /** Subscriptions are not answered. */
+  silent = false;
+  /** Whether rows can be pushed. */
+  pushing = true;
+  /** Whose posts were taken; a token is its user's name. */
+  readonly authors: string[] = [];
+  readonly #subscriptions = new WeakMap<object, Set<string>>();
 
   constructor() {
     super();
-    this.routes.set("GET /api/auth/me", () => ({ user_id: "ann", is_admin: false, roles: [] }));
+    this.routes.set("GET /api/auth/me", (_body, request) => ({ user_id: userOf(request), is_admin: false, roles: [] }));
     this.routes.set("GET /api/sync/pull", () => ({ changes: [], cursor: { last_seq: 0 }, has_more: false }));
+    this.routes.set("POST /api/sync/push", (body) => this.#push(body as { changes: { row_id: string }[] }));
     this.message = (value, socket) => {
       const { type, rowId } = value as { type: string; rowId: string };
-      if (type === "crdt-subscribe") socket.sendBinary(this.frame(rowId));
+      if (type === "crdt-unsubscribe") this.#followed(socket).delete(rowId);
+      if (type !== "crdt-subscribe" || !this.docs.has(rowId) || this.silent) return;
+      this.#followed(socket).add(rowId);
+      socket.sendBinary(this.frame(rowId));
     };
   }
 
   doc(rowId: string): LoroDoc {
     const doc = this.docs.get(rowId) ?? new LoroDoc();
     this.docs.set(rowId, doc);
-    this.routes.set(`POST /api/crdt/Note/${encodeURIComponent(rowId)}`, (body) => this.#post(rowId, body as { update: string }));
+    const route = `POST /api/crdt/Note/${encodeURIComponent(rowId)}`;
+    this.routes.set(route, (body, request) => this.#post(rowId, body as { update: string }, userOf(request)));
     return doc;
   }
 
@@ -34,6 +48,10 @@ export class CrdtServer extends StandIn {
     return this.doc(rowId).getText("body").toString();
   }
 
+  posts(): number {
+    return this.asked.filter((name) => name.startsWith("POST /api/crdt/")).length;
+  }
+
   /** Somebody else edits. */
   edit(rowId: string, at: number, text: string): void {
     this.doc(rowId).getText("body").insert(at, text);
@@ -41,15 +59,43 @@ export class CrdtServer extends StandIn {
     this.sendAll(rowId);
   }
 
-  sendAll(rowId: string): void {
-    for (const socket of this.sockets) socket.sendBinary(this.frame(rowId));
+  /** The document goes, as after a restore from before it was made. */
+  lose(rowId: string): void {
+    this.docs.set(rowId, new LoroDoc());
   }
 
-  #post(rowId: string, body: { update: string }): unknown {
+  sendAll(rowId: string): void {
+    for (const socket of this.sockets) if (this.#followed(socket).has(rowId)) socket.sendBinary(this.frame(rowId));
+  }
+
+  /** Every connection is lost. */
+  cut(): void {
+    for (const socket of this.sockets.splice(0)) socket.terminate();
+  }
+
+  #followed(socket: object): Set<string> {
+    const rows = this.#subscriptions.get(socket) ?? new Set();
+    this.#subscriptions.set(socket, rows);
+    return rows;
+  }
+
+  #post(rowId: string, body: { update: string }, author: string): unknown {
     const refusal = this.refusals.shift();
     if (refusal !== undefined) return refusal;
+    if (this.refuse !== null) return Response.json({ error: { code: "NO", message: "no" } }, { status: this.refuse });
+    this.authors.push(author);
     this.doc(rowId).import(Uint8Array.from(Buffer.from(body.update, "hex")));
     this.sendAll(rowId);
     return { ok: true };
   }
+
+  #push({ changes }: { changes: { row_id: string }[] }): unknown {
+    if (!this.pushing) return Response.json({}, { status: 503 });
+    for (const { row_id } of changes) this.doc(row_id);
+    return { applied: changes.length, errors: [], cursor: { last_seq: 0 } };
+  }
+}
+
+function userOf(request: Request): string {
+  return request.headers.get("Authorization")?.replace("Bearer ", "") ?? "ann";
 }

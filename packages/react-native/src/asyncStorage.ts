@@ -1,5 +1,6 @@
-/// <reference path="./peers.d.ts" />
 /** The device's key-value storage, as far as it is used here, and the way to the real one. */
+
+import { importAsyncStorage } from "./peers.ts";
 
 /** The part of AsyncStorage that is used. */
 export interface AsyncStorage {
@@ -13,9 +14,7 @@ export interface AsyncStorage {
 
 /** Rejects with what to install when it is missing. */
 export async function deviceStorage(): Promise<AsyncStorage> {
-  try {
-    return (await import("@react-native-async-storage/async-storage")).default;
-  } catch (cause) {
-    throw new Error("Install @react-native-async-storage/async-storage to keep sessions on the device.", { cause });
-  }
+  const storage = await importAsyncStorage();
+  if (storage !== null) return storage;
+  throw new Error("Install @react-native-async-storage/async-storage to keep sessions on the device.");
 }

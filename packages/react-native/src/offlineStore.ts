@@ -2,6 +2,7 @@
 
 import type { Row } from "@pylonsync/react";
 import { AsyncStoragePersistence, type PersistenceAdapter } from "./persistence.ts";
+import { cursorOf, parsed, rowsOf } from "./savedJson.ts";
 
 const ENTITIES = "entities:";
 const CURSOR = "sync:cursor";
@@ -20,8 +21,7 @@ export class OfflineStore {
 
   /** None when none were saved, or what was saved cannot be read. */
   async loadEntities(entity: string): Promise<Row[]> {
-    const saved = parsed(await this.#adapter.get(ENTITIES + entity));
-    return Array.isArray(saved) ? saved.filter(isRow) : [];
+    return rowsOf(parsed(await this.#adapter.get(ENTITIES + entity)));
   }
 
   saveCursor(seq: number): Promise<void> {
@@ -30,8 +30,7 @@ export class OfflineStore {
 
   /** 0 when none was saved. */
   async loadCursor(): Promise<number> {
-    const saved = parsed(await this.#adapter.get(CURSOR));
-    return typeof saved === "number" && Number.isSafeInteger(saved) ? saved : 0;
+    return cursorOf(parsed(await this.#adapter.get(CURSOR)));
   }
 
   /** Forget rows and cursor; the token and whatever else shares the storage stay. */
@@ -39,16 +38,4 @@ export class OfflineStore {
     const own = (await this.#adapter.keys()).filter((key) => key.startsWith(ENTITIES) || key === CURSOR);
     await Promise.all(own.map((key) => this.#adapter.remove(key)));
   }
-}
-
-function parsed(text: string | null): unknown {
-  try {
-    return JSON.parse(text ?? "null");
-  } catch {
-    return null;
-  }
-}
-
-function isRow(value: unknown): value is Row {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }

@@ -1,7 +1,7 @@
-/// <reference path="./peers.d.ts" />
 /** Whether the device is on a network, and on which kind. */
 
 import { useEffect, useState } from "react";
+import { importNetInfo } from "./peers.ts";
 
 export interface NetworkStatus {
   isOnline: boolean;
@@ -47,12 +47,8 @@ export function useNetworkStatus(): NetworkStatus {
   return status;
 }
 
-/** Null when it is not installed. Bundlers take an import inside `try` for optional. */
 async function deviceNetInfo(): Promise<NetInfo | null> {
-  try {
-    return (await import("@react-native-community/netinfo")).default;
-  } catch {
-    console.warn("pylon: install @react-native-community/netinfo to know whether the device is online");
-    return null;
-  }
+  const netInfo = await importNetInfo();
+  if (netInfo === null) console.warn("pylon: install @react-native-community/netinfo to know whether the device is online");
+  return netInfo;
 }

@@ -6,6 +6,8 @@ export class Device implements AsyncStorage {
   readonly values: Map<string, string>;
   readonly written: string[] = [];
   full = false;
+  /** Keys that contain it cannot be written. */
+  broken: string | null = null;
   /** What the next write waits for. */
   busy: Promise<void> = Promise.resolve();
 
@@ -21,7 +23,7 @@ export class Device implements AsyncStorage {
     const { busy } = this;
     this.busy = Promise.resolve();
     await busy;
-    if (this.full) throw new Error("the device is full");
+    if (this.full || (this.broken !== null && key.includes(this.broken))) throw new Error("the device is full");
     this.values.set(key, value);
     this.written.push(`${key}=${value}`);
   }

@@ -1,6 +1,8 @@
 import { act, cleanup, renderHook, waitFor } from "../../react/test/dom.ts";
 import { afterEach, expect, mock, spyOn, test } from "bun:test";
 import * as react from "@pylonsync/react";
+import { createWriteThroughStorage } from "@pylonsync/sync";
+import { StandIn } from "../../react/test/standIn.ts";
 import * as native from "../src/index.ts";
 import type { NetInfo } from "../src/useNetworkStatus.ts";
 import { Device } from "./device.ts";
@@ -33,7 +35,45 @@ test("init takes the session from the device", async () => {
 
   expect(native.getReactStorage().get(native.storageKey("token"))).toBe("t");
   await waitFor(() => expect(device.values.has("pylon:client_id")).toBe(true));
+  await act(() => native.db.insert("Todo", { title: "offline" }));
+  await waitFor(() => expect([...device.values.keys()].some((key) => key.startsWith("pylon-replica:shop/queue/"))).toBe(true));
+  native.db.sync.stop();
   native.configureClient({ appName: "default" });
+});
+
+test("in the background the client is disconnected, and in the foreground it catches up", async () => {
+  const server = new StandIn();
+  server.routes.set("GET /api/auth/me", () => ({ user_id: "ann", is_admin: false, roles: [] }));
+  server.routes.set("GET /api/sync/pull", () => ({ changes: [], cursor: { last_seq: 0 }, has_more: false }));
+  let tell: (state: string) => void = () => undefined;
+  let removed = 0;
+  const appState: native.AppState = {
+    addEventListener(_type, listener) {
+      tell = listener;
+      return { remove: () => void (removed += 1) };
+    },
+  };
+  const storage = createWriteThroughStorage(null, () => undefined);
+  const config = { baseUrl: server.url, wsUrl: server.url.replace("http", "ws"), storage, appState };
+  await native.init(config);
+  tell("background");
+  tell("active");
+  expect(server.asked).toEqual([]);
+
+  const { sync } = native.db;
+  await waitFor(() => expect(sync.connected).toBe(true));
+  tell("inactive");
+  expect(sync.connected).toBe(true);
+  tell("background");
+  expect(sync.connected).toBe(false);
+  const asked = server.asked.length;
+  tell("active");
+  await waitFor(() => expect(sync.connected).toBe(true));
+  expect(server.asked.length).toBeGreaterThan(asked);
+
+  await native.init({ ...config, appState: null });
+  expect(removed).toBe(1);
+  await server.stop();
 });
 
 test("the network is followed, and no longer once the component has gone", async () => {

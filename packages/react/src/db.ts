@@ -7,10 +7,14 @@ import { callFn, streamFn } from "./functions.ts";
 import { type AggregateResult, type AggregateSpec, useAggregate } from "./useAggregate.ts";
 import { type EntityMutation, useEntityMutation } from "./useEntityMutation.ts";
 import { type InfiniteQueryOptions, type InfiniteQueryResult, useInfiniteQuery } from "./useInfiniteQuery.ts";
+import { type LiveQueryOptions, type LiveQueryResult, useLiveQuery } from "./useLiveQuery.ts";
 import { type MutationResult, useMutation } from "./useMutation.ts";
+import { type PresenceResult, usePresence } from "./usePresence.ts";
 import { type QueryOptions, type QueryResult, useQuery } from "./useQuery.ts";
 import { type QueryOneResult, useQueryOne } from "./useQueryOne.ts";
 import { type SearchResult, type SearchSpec, useSearch } from "./useSearch.ts";
+import { type SessionResult, useSession } from "./useSession.ts";
+import { type TopicMessage, type TopicResult, useTopic } from "./useTopic.ts";
 
 export const db = {
   /** The page's engine, started. */
@@ -24,6 +28,11 @@ export const db = {
 
   useQueryOne<T = Row>(entity: string, id: string): QueryOneResult<T> {
     return useQueryOne<T>(useEngine(), entity, id);
+  },
+
+  /** Does not start the engine: what it shows comes from the server, not from the replica. */
+  useLiveQuery<T = Row>(entity: string, options?: LiveQueryOptions): LiveQueryResult<T> {
+    return useLiveQuery<T>(entity, options);
   },
 
   useMutation<A = Record<string, unknown>, R = unknown>(fnName: string): MutationResult<A, R> {
@@ -46,6 +55,18 @@ export const db = {
     return useEntityMutation(useEngine(), entity);
   },
 
+  useSession(): SessionResult {
+    return useSession(useEngine());
+  },
+
+  usePresence<T extends object = Row>(mine?: T): PresenceResult<T> {
+    return usePresence<T>(useEngine(), mine);
+  },
+
+  useTopic<T = unknown>(topic: string, onMessage?: (message: TopicMessage<T>) => void): TopicResult<T> {
+    return useTopic<T>(useEngine(), topic, onMessage);
+  },
+
   /** Shown at once, queued, sent. Resolves to the row's id. */
   insert(entity: string, data: Row): Promise<string> {
     return startedEngine().insert(entity, data);
@@ -59,7 +80,7 @@ export const db = {
     return startedEngine().delete(entity, id);
   },
 
-  /** Dropped while not connected. */
+  /** Said when connected, and again on every new connection. */
   setPresence(data: Row): void {
     startedEngine().setPresence(data);
   },

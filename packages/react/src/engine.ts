@@ -36,9 +36,24 @@ export function startedEngine(): SyncEngine {
   return current;
 }
 
+/** Disconnect the page's engine, if it runs; what is written meanwhile waits. */
+export function pauseSync(): void {
+  if (engine !== null && started.has(engine)) engine.stop();
+}
+
+/** Go on after `pauseSync`: connect and catch up. An engine that nobody has used yet stays as it is. */
+export function resumeSync(): void {
+  if (engine !== null && started.has(engine)) void engine.start();
+}
+
+/** The page's engine in a component, as it is. */
+export function usePageEngine(): SyncEngine {
+  return useSyncExternalStore(subscribe, currentEngine, currentEngine);
+}
+
 /** The page's engine in a component: rendered as it is, started once the component is on the page. */
 export function useEngine(): SyncEngine {
-  const current = useSyncExternalStore(subscribe, currentEngine, currentEngine);
+  const current = usePageEngine();
   useEffect(() => void startedEngine(), [current]);
   return current;
 }

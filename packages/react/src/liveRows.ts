@@ -4,14 +4,26 @@ import type { Row, SyncEngine } from "@pylonsync/sync";
 import { keepRows, sameJson } from "./equality.ts";
 import { type ExternalStore, externalStore } from "./externalStore.ts";
 import { type RowQuery, selectRows } from "./filter.ts";
+import { type Include, inclusionsOf, withIncluded } from "./include.ts";
+
+export interface IncludingQuery extends RowQuery {
+  include?: Include | undefined;
+}
 
 const NO_ROWS: readonly Row[] = [];
 
 /** The rows of an entity that a query selects. */
-export function liveRows(sync: SyncEngine, entity: string, query: RowQuery = {}): ExternalStore<readonly Row[]> {
+export function liveRows(sync: SyncEngine, entity: string, query: IncludingQuery = {}): ExternalStore<readonly Row[]> {
+  const inclusions = inclusionsOf(query.include);
+  const entities = new Set([entity, ...inclusions.map(([, inclusion]) => inclusion.entity)]);
   return externalStore({
-    subscribe: (listener) => sync.store.subscribeEntity(entity, listener),
-    read: () => selectRows(sync.store.list(entity), query),
+    subscribe(listener) {
+      const stops = [...entities].map((name) => sync.store.subscribeEntity(name, listener));
+      return () => {
+        for (const stop of stops) stop();
+      };
+    },
+    read: () => withIncluded(sync.store, selectRows(sync.store.list(entity), query), inclusions),
     keep: keepRows,
     empty: NO_ROWS,
   });

@@ -1,7 +1,10 @@
 /** `db` with the names and types of one app. Types only: nothing is checked at run time. */
 
 import { type Db, db } from "./db.ts";
+import type { Direction } from "./filter.ts";
+import type { Include } from "./include.ts";
 import type { InfiniteQueryResult } from "./useInfiniteQuery.ts";
+import type { LiveQueryOptions, LiveQueryResult } from "./useLiveQuery.ts";
 import type { MutationResult } from "./useMutation.ts";
 import type { QueryOptions, QueryResult } from "./useQuery.ts";
 import type { QueryOneResult } from "./useQueryOne.ts";
@@ -19,8 +22,46 @@ type Entity<S extends AgentDBSchema, E extends EntityName<S>> = S["entities"][E]
 type Input<S extends AgentDBSchema, F extends FunctionName<S>> = S["functions"][F]["input"];
 type Output<S extends AgentDBSchema, F extends FunctionName<S>> = S["functions"][F]["output"];
 
+interface Operators<V> {
+  $not?: V | null | undefined;
+  $gt?: V | undefined;
+  $gte?: V | undefined;
+  $lt?: V | undefined;
+  $lte?: V | undefined;
+  $like?: string | undefined;
+  $in?: readonly (V | null)[] | undefined;
+  $exists?: boolean | undefined;
+}
+
+/** A `where` on the fields of `T`. */
+export type Filter<T> = {
+  [Field in keyof T]?: T[Field] | null | Operators<NonNullable<T[Field]>> | undefined;
+} & { $and?: readonly Filter<T>[] | undefined; $or?: readonly Filter<T>[] | undefined };
+
+export type OrderBy<T> = Partial<Record<keyof T & string, Direction>>;
+
+export interface TypedQueryOptions<T> {
+  where?: Filter<T> | undefined;
+  orderBy?: OrderBy<T> | readonly OrderBy<T>[] | undefined;
+  limit?: number | undefined;
+  include?: Include | undefined;
+}
+
+export interface TypedLiveQueryOptions<T> {
+  where?: Filter<T> | undefined;
+  order?: OrderBy<T> | undefined;
+  limit?: number | undefined;
+}
+
 export interface TypedDb<S extends AgentDBSchema> {
-  useQuery<E extends EntityName<S>>(entity: E, options?: QueryOptions): QueryResult<Entity<S, E>>;
+  useQuery<E extends EntityName<S>>(
+    entity: E,
+    options?: TypedQueryOptions<Entity<S, E>>,
+  ): QueryResult<Entity<S, E>>;
+  useLiveQuery<E extends EntityName<S>>(
+    entity: E,
+    options?: TypedLiveQueryOptions<Entity<S, E>>,
+  ): LiveQueryResult<Entity<S, E>>;
   useQueryOne<E extends EntityName<S>>(entity: E, id: string): QueryOneResult<Entity<S, E>>;
   useMutation<F extends FunctionName<S>>(fnName: F): MutationResult<Input<S, F>, Output<S, F>>;
   useInfiniteQuery<E extends EntityName<S>>(
@@ -37,7 +78,9 @@ export interface TypedDb<S extends AgentDBSchema> {
 
 export function createTypedDb<S extends AgentDBSchema>(): TypedDb<S> {
   return {
-    useQuery: (entity, options) => db.useQuery(entity, options),
+    // The typed options are the untyped ones with fewer things to say.
+    useQuery: (entity, options) => db.useQuery(entity, options as QueryOptions | undefined),
+    useLiveQuery: (entity, options) => db.useLiveQuery(entity, options as LiveQueryOptions | undefined),
     useQueryOne: (entity, id) => db.useQueryOne(entity, id),
     useMutation: (fnName) => db.useMutation(fnName),
     useInfiniteQuery: (entity, options) => db.useInfiniteQuery(entity, options),

@@ -3,7 +3,7 @@
 import type { Row, SyncEngine } from "@pylonsync/sync";
 import { useMemo } from "react";
 import { keyOf } from "./equality.ts";
-import { requestJson, segment } from "./request.ts";
+import { segment } from "./request.ts";
 import { useServerQuery } from "./useServerQuery.ts";
 
 export type Bucket = "hour" | "day" | "week" | "month" | "year";
@@ -30,7 +30,7 @@ export interface AggregateResult<R> {
 
 export function useAggregate<R = Row>(sync: SyncEngine, entity: string, spec: AggregateSpec): AggregateResult<R> {
   const { data, loading, error, refresh } = useServerQuery(sync, entity, keyOf([entity, spec]), (signal) =>
-    requestJson<{ rows: R[] }>(`/api/aggregate/${segment(entity)}`, { method: "POST", json: spec, signal }),
+    sync.request<{ rows: R[] }>(`/api/aggregate/${segment(entity)}`, { body: spec, signal }),
   );
   return useMemo(() => ({ data: data?.rows ?? null, loading, error, refresh }), [data, loading, error, refresh]);
 }

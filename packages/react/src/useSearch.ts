@@ -4,7 +4,7 @@ import type { Row, SyncEngine } from "@pylonsync/sync";
 import { useMemo } from "react";
 import { keyOf } from "./equality.ts";
 import type { Direction } from "./filter.ts";
-import { requestJson, segment } from "./request.ts";
+import { segment } from "./request.ts";
 import { useServerQuery } from "./useServerQuery.ts";
 
 export interface SearchSpec {
@@ -41,8 +41,8 @@ const NO_HITS = { hits: [], facetCounts: {}, total: 0, tookMs: 0 };
 export function useSearch<T = Row>(sync: SyncEngine, entity: string, spec: SearchSpec): SearchResult<T> {
   const { data, loading, error, refresh } = useServerQuery(sync, entity, keyOf([entity, spec]), (signal) => {
     const { page = 0, pageSize = 20, ...rest } = spec;
-    const json = { ...rest, page, page_size: pageSize };
-    return requestJson<SearchPage<T>>(`/api/search/${segment(entity)}`, { method: "POST", json, signal });
+    const body = { ...rest, page, page_size: pageSize };
+    return sync.request<SearchPage<T>>(`/api/search/${segment(entity)}`, { body, signal });
   });
   return useMemo(() => ({ ...(data ?? NO_HITS), loading, error, refresh }), [data, loading, error, refresh]);
 }

@@ -1,6 +1,8 @@
 /** An engine without a network, and a `fetch` under the test's control. */
 
-import { type ChangeEvent, type ChangeKind, createWriteThroughStorage, type Row, type Storage, SyncEngine } from "@pylonsync/sync";
+import {
+  type ChangeEvent, type ChangeKind, createWriteThroughStorage, type Environment, type Row, type Storage, SyncEngine,
+} from "@pylonsync/sync";
 import { configureClient, setReactStorage } from "../src/index.ts";
 
 export function memoryStorage(seed: Record<string, string> = {}): Storage {
@@ -16,15 +18,26 @@ export function freshClient(seed: Record<string, string> = {}): Storage {
 }
 
 /** An engine whose server holds nothing: it answers pulls with no changes and never connects. */
-export function engine(routes: (path: string, body: unknown) => unknown = () => undefined): SyncEngine {
+export function engine(routes: Routes = () => undefined): SyncEngine {
+  return engineOver(async (url, init) => {
+    const path = new URL(url).pathname;
+    const body: unknown = typeof init.body === "string" ? JSON.parse(init.body) : undefined;
+    return Response.json((await routes(path, body)) ?? nothing(path));
+  });
+}
+
+/** An engine whose requests a `FakeFetch` gets. */
+export function fetchingEngine(): SyncEngine {
+  return engineOver((url, init) => fetch(url, init));
+}
+
+type Routes = (path: string, body: unknown) => unknown;
+
+function engineOver(fetch: Environment["fetch"]): SyncEngine {
   return new SyncEngine(
     { baseUrl: "http://test", transport: "poll", pollInterval: 60_000, storage: memoryStorage() },
     {
-      fetch: async (url, init) => {
-        const path = new URL(url).pathname;
-        const body: unknown = typeof init.body === "string" ? JSON.parse(init.body) : undefined;
-        return Response.json((await routes(path, body)) ?? nothing(path));
-      },
+      fetch,
       WebSocket: undefined,
       EventSource: undefined,
       clock: { now: () => Date.now(), after: () => () => undefined },

@@ -3,21 +3,22 @@ import * as react from "../src/index.ts";
 
 test("the package has these names, and says so when one goes or comes", () => {
   expect(Object.keys(react).sort()).toEqual([
-    "HttpError", "LocalStore", "MutationQueue", "SyncEngine", "callFn", "configureClient", "connectShard",
-    "createSession", "createSyncEngine", "createTypedDb", "db", "fetchById", "fetchList", "getAppName",
-    "getAuthContext", "getBaseUrl", "getReactStorage", "getServerData", "init", "insert", "listFns", "refreshSession",
-    "remove", "request", "setReactStorage", "startSessionAutoRefresh", "storageKey", "streamFn", "update",
+    "HttpError", "LiveClient", "LiveQueryError", "LocalStore", "MutationQueue", "SyncEngine", "callFn",
+    "configureClient", "connectShard", "createLiveClient", "createSession", "createSyncEngine", "createTypedDb", "db",
+    "fetchById", "fetchList", "getAppName", "getAuthContext", "getBaseUrl", "getReactStorage", "getServerData", "init",
+    "insert", "listFns", "pauseSync", "refreshSession", "remove", "request", "resumeSync", "setReactStorage", "startSessionAutoRefresh", "storageKey", "streamFn", "update",
     "uploadFile", "uploadFileMultipart", "useAction", "useAggregate", "useDelete", "useEntityMutation", "useFn",
-    "useInfiniteQuery", "useInsert", "useLiveList", "useLiveRow", "useMutation", "usePaginatedQuery", "useQuery",
-    "useQueryOne", "useQueryOneRaw", "useQueryRaw", "useRoom", "useSearch", "useSession", "useShard", "useUpdate",
+    "useInfiniteQuery", "useInsert", "useLiveList", "useLiveQuery", "useLiveRow", "useMutation", "usePaginatedQuery",
+    "usePresence", "useQuery", "useQueryOne", "useQueryOneRaw", "useQueryRaw", "useRoom", "useRoomEvents", "useSearch",
+    "useSession", "useShard", "useSyncStatus", "useTopic", "useUpdate",
   ]);
 });
 
 test("db has these members", () => {
   expect(Object.keys(react.db).sort()).toEqual([
     "delete", "fn", "insert", "publishTopic", "setPresence", "streamFn", "sync", "update", "uploadFile",
-    "uploadFileMultipart", "useAggregate", "useEntity", "useInfiniteQuery", "useMutation", "useQuery", "useQueryOne",
-    "useSearch",
+    "uploadFileMultipart", "useAggregate", "useEntity", "useInfiniteQuery", "useLiveQuery", "useMutation",
+    "usePresence", "useQuery", "useQueryOne", "useSearch", "useSession", "useTopic",
   ]);
 });
 

@@ -22,6 +22,9 @@ const db = createTypedDb<AppSchema & Record<never, never>>();
 export function Component(): void {
   const list = db.useQuery("Todo", { where: { done: false }, limit: 3 });
   same<typeof list.data, Todo[]>(true);
+  db.useQuery("Todo", { where: { title: { $like: "m" }, $or: [{ done: true }, { title: null }] }, orderBy: [{ title: "asc" }] });
+  const live = db.useLiveQuery("Todo", { where: { done: false }, order: { title: "desc" }, limit: 10 });
+  same<typeof live.data, Todo[]>(true);
   const one = db.useQueryOne("Todo", "1");
   same<typeof one.data, Todo | null>(true);
   const pages = db.useInfiniteQuery("Todo", { pageSize: 5 });
@@ -33,6 +36,14 @@ export function Component(): void {
 
   // @ts-expect-error no such entity
   db.useQuery("Tudo");
+  // @ts-expect-error no such field
+  db.useQuery("Todo", { where: { titel: "milk" } });
+  // @ts-expect-error of another type
+  db.useQuery("Todo", { where: { done: "yes" } });
+  // @ts-expect-error no such field to sort by
+  db.useLiveQuery("Todo", { order: { titel: "asc" } });
+  // @ts-expect-error no such entity
+  db.useLiveQuery("Tudo");
   // @ts-expect-error no such entity
   db.useQueryOne("Tudo", "1");
   // @ts-expect-error no such function

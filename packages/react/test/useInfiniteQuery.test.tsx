@@ -2,7 +2,7 @@ import { act, cleanup, render, renderHook, waitFor } from "./dom.ts";
 import { afterEach, expect, test } from "bun:test";
 import { Activity, StrictMode, type ReactElement } from "react";
 import { useInfiniteQuery, usePaginatedQuery } from "../src/index.ts";
-import { engine } from "./fakes.ts";
+import { engine, FakeFetch, fetchingEngine } from "./fakes.ts";
 
 afterEach(cleanup);
 
@@ -90,4 +90,20 @@ test("the state of a paginated list in a word", async () => {
 
   expect(result.current.results).toHaveLength(5);
   expect(seen).toEqual(["LoadingFirstPage", "CanLoadMore", "LoadingMore", "Exhausted"]);
+});
+
+test("a page under way is given up when the component goes or asks for something else", async () => {
+  const network = new FakeFetch();
+  const sync = fetchingEngine();
+  const { unmount, rerender } = renderHook(({ entity }) => useInfiniteQuery(sync, entity), {
+    initialProps: { entity: "A" }, wrapper: StrictMode,
+  });
+  expect(network.paths()).toEqual(["POST /api/query/A"]);
+
+  rerender({ entity: "B" });
+  await waitFor(() => expect(network.seen.map(({ signal }) => signal?.aborted)).toEqual([true, false]));
+  unmount();
+
+  await waitFor(() => expect(network.last.signal?.aborted).toBe(true));
+  network.restore();
 });

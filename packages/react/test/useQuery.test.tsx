@@ -20,6 +20,53 @@ test("an empty table is loading until the first pull has ended, and no longer", 
   act(() => sync.stop());
 });
 
+test("when the server cannot be asked, waiting ends with the reason, which goes when it can", async () => {
+  let failing = true;
+  const sync = engine((path) => {
+    if (failing && path === "/api/sync/pull") throw new TypeError("nobody answers");
+    return undefined;
+  });
+  const { result } = renderHook(() => [useQuery(sync, "Todo"), useQueryOne(sync, "Todo", "a")] as const);
+
+  await act(() => sync.start());
+  for (const query of result.current) expect(query).toMatchObject({ loading: false, error: { message: "nobody answers" } });
+
+  act(() => sync.store.applyChanges([event("insert", "a", {})]));
+  expect(result.current[0]).toMatchObject({ data: [{ id: "a" }], error: { message: "nobody answers" } });
+  failing = false;
+  await act(() => result.current[0].refetch());
+
+  for (const query of result.current) expect(query).toMatchObject({ loading: false, error: null });
+  act(() => sync.stop());
+});
+
+test("related rows are included, and followed, when the query says how they hang together", () => {
+  const sync = engine();
+  sync.store.applyChanges([
+    event("insert", "t1", { author: "u1" }),
+    event("insert", "t2", { author: "nobody" }),
+    event("insert", "u1", { name: "Ann" }, "User"),
+    event("insert", "c1", { todo: "t1" }, "Comment"),
+  ]);
+  const include = {
+    by: { entity: "User", field: "author" },
+    comments: { entity: "Comment", foreignField: "todo" },
+    relation: {},
+  };
+  const { result, unmount } = renderHook(() => useQuery(sync, "Todo", { include }));
+  expect(result.current.data).toEqual([
+    { id: "t1", author: "u1", by: { id: "u1", name: "Ann" }, comments: [{ id: "c1", todo: "t1" }] },
+    { id: "t2", author: "nobody", by: null, comments: [] },
+  ]);
+  const [first, second] = result.current.data;
+
+  act(() => sync.store.applyChanges([event("insert", "c2", { todo: "t2" }, "Comment")]));
+
+  expect(result.current.data[0]).toBe(first);
+  expect(result.current.data[1]).toEqual({ ...second, comments: [{ id: "c2", todo: "t2" }] });
+  unmount();
+});
+
 test("rows that are there before the first pull are shown, not awaited", () => {
   const sync = engine();
   sync.hydrate({ entities: { Todo: [{ id: "1" }] } });

@@ -3,7 +3,7 @@ import { afterEach, beforeEach, expect, test } from "bun:test";
 import { StrictMode } from "react";
 import { debounce } from "../src/debounce.ts";
 import { useAggregate, useSearch } from "../src/index.ts";
-import { engine, event, FakeFetch, freshClient } from "./fakes.ts";
+import { event, FakeFetch, fetchingEngine, freshClient } from "./fakes.ts";
 
 let network: FakeFetch;
 
@@ -20,7 +20,7 @@ afterEach(() => {
 const page = (id: string): unknown => ({ hits: [{ id }], facetCounts: { brand: { Atlas: 1 } }, total: 1, tookMs: 2 });
 
 test("a search asks in the server's words and shows what it answers", async () => {
-  const sync = engine();
+  const sync = fetchingEngine();
   const { result } = renderHook(() => useSearch(sync, "Product", { query: "red", facets: ["brand"], page: 1 }));
   expect(result.current).toMatchObject({ hits: [], facetCounts: {}, total: 0, loading: true });
   expect(network.paths()).toEqual(["POST /api/search/Product"]);
@@ -32,7 +32,7 @@ test("a search asks in the server's words and shows what it answers", async () =
 });
 
 test("of two quick questions only the later answer is shown, and the earlier request is given up", async () => {
-  const sync = engine();
+  const sync = fetchingEngine();
   const { result, rerender } = renderHook(({ query }) => useSearch(sync, "Product", { query }), {
     initialProps: { query: "r" },
   });
@@ -47,7 +47,7 @@ test("of two quick questions only the later answer is shown, and the earlier req
 });
 
 test("the old hits stay while a new question is under way", async () => {
-  const sync = engine();
+  const sync = fetchingEngine();
   const { result, rerender } = renderHook(({ query }) => useSearch(sync, "Product", { query }), {
     initialProps: { query: "a" },
   });
@@ -60,7 +60,7 @@ test("the old hits stay while a new question is under way", async () => {
 });
 
 test("an aggregate is counted again once its rows have come to rest, and not for other entities", async () => {
-  const sync = engine();
+  const sync = fetchingEngine();
   const { result } = renderHook(() => useAggregate(sync, "Sale", { count: "*" }));
   network.last.answer({ rows: [{ count: 1 }] });
   await waitFor(() => expect(result.current.data).toEqual([{ count: 1 }]));
@@ -77,7 +77,7 @@ test("an aggregate is counted again once its rows have come to rest, and not for
 });
 
 test("a refusal is shown, and asking again may help", async () => {
-  const sync = engine();
+  const sync = fetchingEngine();
   const { result } = renderHook(() => useAggregate(sync, "Sale", { sum: ["amount"] }));
   network.last.answer({ error: { code: "INVALID_COLUMN", message: "no such field" } }, 400);
   await waitFor(() => expect(result.current).toMatchObject({ data: null, loading: false }));
@@ -91,7 +91,7 @@ test("a refusal is shown, and asking again may help", async () => {
 });
 
 test("asking again gives up the request under way", async () => {
-  const sync = engine();
+  const sync = fetchingEngine();
   const { result } = renderHook(() => useAggregate(sync, "Sale", { count: "*" }));
 
   act(() => void result.current.refresh());
@@ -100,7 +100,7 @@ test("asking again gives up the request under way", async () => {
 });
 
 test("mounted twice it asks again and gives up the first request; unmounted it gives up the rest", () => {
-  const sync = engine();
+  const sync = fetchingEngine();
   const { unmount } = renderHook(() => useAggregate(sync, "Sale", { count: "*" }), { wrapper: StrictMode });
   expect(network.seen.map(({ signal }) => signal?.aborted)).toEqual([true, false]);
 
