@@ -1,0 +1,209 @@
+"""What becomes of documents beside plain use: restarts, other manifests, databases written by hand, no Loro."""
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import apsw
+import pytest
+
+from pylon_core import jsontext
+from pylon_core.clock import SystemClock
+from pylon_core.manifest import AppManifest, parse_manifest
+from pylon_http import DataError, DataStore
+from pylon_storage import EphemeralStore, NoFaults, SqliteStore
+from pylon_workers import D1Store
+from tests.strategies.documents import app, entity, field
+from tests.support.d1 import LocalD1
+from tests.support.documents import Replica, insert, manifest, merge, stored, stored_value
+
+LORO_PACKAGE = Path(__file__).parents[3] / "packages" / "loro"
+
+
+def opened(path: Path, of: AppManifest | None = None) -> SqliteStore:
+    return SqliteStore(
+        path / "test.db", of or manifest(), watched={}, visibility="", clock=SystemClock(), faults=NoFaults()
+    )
+
+
+def notes(*fields: dict[str, Any], crdt: bool = True) -> AppManifest:
+    return parse_manifest(
+        jsontext.encode(app(entities=[entity("Note", fields=[field("title"), *fields], crdt=crdt)]))
+    )
+
+
+def test_a_document_survives_a_restart_and_grows_by_one_peer(tmp_path: Path) -> None:
+    store = opened(tmp_path)
+    row_id = insert(store, body="a")
+    client = Replica(store, row_id)
+    store.close()
+
+    store = opened(tmp_path)
+    store.transact(lambda tx: tx.update("Note", row_id, {"body": "ab"}))
+    store.transact(lambda tx: tx.update("Note", row_id, {"body": "abc"}))
+
+    client.receive()
+    assert client.value() == stored_value(store, row_id)
+    assert len(client.doc.oplog_vv.to_spans().inner()) == 2
+    store.close()
+
+
+def test_an_entity_that_has_no_documents_any_more_loses_them(tmp_path: Path) -> None:
+    store = opened(tmp_path, notes())
+    row_id = insert(store)
+    Replica(store, row_id)
+    store.close()
+    opened(tmp_path, parse_manifest(jsontext.encode(app(entities=[entity("Other")])))).close()
+
+    store = opened(tmp_path, notes())
+    assert stored(store, row_id) is not None, "rows and documents of an entity that is not declared stay"
+    store.close()
+    opened(tmp_path, notes(crdt=False)).close()
+
+    store = opened(tmp_path, notes())
+    assert stored(store, row_id) is None
+    store.close()
+
+
+@pytest.mark.parametrize("kind", ["lww", "text"])
+def test_a_field_that_becomes_another_kind_keeps_its_value(tmp_path: Path, kind: str) -> None:
+    other = {"lww": "text", "text": "lww"}[kind]
+    store = opened(tmp_path, notes(field("body", crdt=kind)))
+    row_id = insert(store, body="kept")
+    Replica(store, row_id)
+    store.close()
+
+    store = opened(tmp_path, notes(field("body", crdt=other)))
+    head = store.head()
+    client = Replica(store, row_id)
+
+    assert client.value()["body" if other == "text" else "row"] in ("kept", {"title": "t", "body": "kept"})
+    assert [event.delta is None for event in store.changes(head, 9).events] == [False]
+    client.doc.get_map("row").insert("title", "x")
+    row = client.post()
+    assert row == {"id": row_id, "title": "x", "body": "kept"}
+    store.close()
+
+
+def test_a_row_written_past_the_door_wins(tmp_path: Path) -> None:
+    store = opened(tmp_path)
+    row_id = insert(store, body="a", rank=1)
+    client = Replica(store, row_id)
+    store.close()
+    with apsw.Connection(str(tmp_path / "test.db")) as connection:
+        connection.execute("UPDATE Note SET body = 'by hand', rank = 7")
+
+    client.store = store = opened(tmp_path)
+    client.doc.get_map("row").insert("title", "x")
+    row = client.post()
+
+    assert row is not None
+    assert (row["title"], row["body"], row["rank"]) == ("x", "by hand", 7)
+    store.close()
+
+
+def test_a_text_that_becomes_a_list_has_one_item(tmp_path: Path) -> None:
+    store = opened(tmp_path, notes(field("tags")))
+    row_id = insert(store, tags="one")
+    store.close()
+
+    store = opened(tmp_path, notes(field("tags", crdt="list")))
+
+    assert store.get("Note", row_id) == {"id": row_id, "title": "t", "tags": ["one"]}
+    store.close()
+
+
+def test_without_loro_rows_without_documents_are_written_as_ever(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = opened(tmp_path)
+    with_one, without = insert(store), insert(store)
+    Replica(store, with_one)
+    monkeypatch.setitem(sys.modules, "loro", None)
+    monkeypatch.delitem(sys.modules, "pylon_storage.crdt.row_document")
+
+    store.transact(lambda tx: tx.update("Note", without, {"title": "x"}))
+    for work in (
+        lambda tx: tx.open_document("Note", without),
+        lambda tx: tx.merge("Note", without, b"x"),
+        lambda tx: tx.update("Note", with_one, {"title": "x"}),
+    ):
+        with pytest.raises(DataError) as caught:
+            store.transact(work)
+        assert (caught.value.code, caught.value.status) == ("NOT_AVAILABLE", 503)
+        assert "pylonsync[crdt]" in (caught.value.hint or "")
+    assert store.transact(lambda tx: tx.delete("Note", with_one))
+    store.close()
+
+
+def test_loro_is_loaded_with_the_first_document_only() -> None:
+    program = "import sys, pylon_storage, pylon_storage.postgres; sys.exit('loro' in sys.modules)"
+
+    assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
+
+
+def test_d1_has_no_documents() -> None:
+    store: DataStore = D1Store(LocalD1(), manifest(), watched={}, visibility="", clock=SystemClock())
+    row_id = insert(store, tags=["a"], likes=1)
+
+    for work in (lambda tx: tx.open_document("Note", row_id), lambda tx: tx.merge("Note", row_id, b"x")):
+        with pytest.raises(DataError) as caught:
+            store.transact(work)
+        assert (caught.value.code, caught.value.status) == ("NOT_SUPPORTED", 400)
+    row = store.transact(lambda tx: tx.update("Note", row_id, {"tags": ["b"]}))
+    assert row == store.get("Note", row_id)
+    assert stored(store, row_id) is None
+    store.close()
+
+
+BUN_CLIENT = """
+import { LoroDoc } from "loro-crdt";
+const snapshot = Buffer.from(process.argv[2], "hex");
+const doc = new LoroDoc();
+doc.import(snapshot);
+const before = doc.version();
+const seen = { body: doc.getText("body").toString(), rank: doc.getMap("row").get("rank") };
+doc.getText("body").insert(seen.body.length, " from bun 𝄞");
+doc.getMap("row").set("rank", 8);
+doc.getMap("row").set("score", 1.5);
+doc.getCounter("likes").increment(2);
+doc.getList("tags").push("bun");
+doc.commit();
+const update = Buffer.from(doc.export({ mode: "update", from: before })).toString("hex");
+console.log(JSON.stringify({ seen, update }));
+"""
+
+
+def bun() -> str | None:
+    beside = Path(sys.executable).with_name("bun")
+    return str(beside) if beside.exists() else shutil.which("bun")
+
+
+@pytest.mark.skipif(
+    bun() is None or not (LORO_PACKAGE / "node_modules" / "loro-crdt").exists(), reason="needs Bun and loro-crdt"
+)
+def test_documents_are_those_of_the_clients_library(tmp_path: Path) -> None:
+    store = EphemeralStore(manifest(), watched={})
+    row_id = insert(store, body="hello", rank=7, likes=1, tags=["a"])
+    snapshot = store.transact(lambda tx: tx.open_document("Note", row_id))
+    assert snapshot is not None
+    script = tmp_path / "client.ts"
+    script.write_text(BUN_CLIENT)
+    (tmp_path / "node_modules").symlink_to(LORO_PACKAGE / "node_modules")
+    program = bun()
+    assert program is not None
+
+    ran = subprocess.run(
+        [program, str(script), snapshot.hex()], cwd=tmp_path, capture_output=True, check=False, timeout=60
+    )
+
+    assert ran.returncode == 0, ran.stderr.decode()
+    told = jsontext.decode(ran.stdout)
+    assert told["seen"] == {"body": "hello", "rank": 7}
+    row = merge(store, row_id, bytes.fromhex(told["update"]))
+    assert row is not None
+    assert (row["body"], row["rank"], row["score"]) == ("hello from bun 𝄞", 8, 1.5)
+    assert (row["likes"], row["tags"]) == (3, ["a", "bun"])
+    store.close()
