@@ -14,13 +14,15 @@ from pylon_auth.cookies import (
 )
 from pylon_auth.credentials import (
     CredentialResolver,
+    Proof,
     SubprotocolToken,
     bearer_token,
     cookie_token,
     subprotocol_token,
 )
 from pylon_auth.devices import device_label
-from pylon_auth.sessions import IssuedSession, Session, SessionBackend
+from pylon_auth.session_cache import NEVER_NS
+from pylon_auth.sessions import IssuedSession, Session, SessionBackend, SessionFate
 from pylon_auth.store import SessionStore
 from pylon_auth.tokens import RandomBytes, is_session_token, new_token, token_hash
 
@@ -28,15 +30,18 @@ __all__ = [
     "ADMIN",
     "ADMIN_USER_ID",
     "ANONYMOUS",
+    "NEVER_NS",
     "Anonymous",
     "AuthContext",
     "CookieConfig",
     "CredentialResolver",
     "IssuedSession",
+    "Proof",
     "RandomBytes",
     "SameSite",
     "Session",
     "SessionBackend",
+    "SessionFate",
     "SessionStore",
     "SubprotocolToken",
     "bearer_token",

@@ -12,6 +12,7 @@ import msgspec
 
 from pylon_auth.context import ADMIN, ANONYMOUS, AuthContext
 from pylon_auth.cookies import read_cookie
+from pylon_auth.session_cache import NEVER_NS
 from pylon_auth.store import SessionStore
 from pylon_core.errors import PylonError
 from pylon_http import Headers
@@ -38,19 +39,26 @@ def cookie_token(headers: Headers, cookie_name: str) -> str | None:
 class SubprotocolToken(msgspec.Struct, frozen=True):
     """A token that came as a WebSocket subprotocol, and the subprotocol to echo verbatim."""
 
-    subprotocol: str
+    subprotocol: str | None
     token: str
 
 
+_UNREADABLE = SubprotocolToken(None, "")
+"""Stands for credentials none of which could be read: it is one that fails, not one that was not shown."""
+
+
 def subprotocol_token(headers: Headers) -> SubprotocolToken | None:
-    """The first ``bearer.<percent-encoded token>`` a WebSocket client offers that decodes cleanly."""
+    """The first ``bearer.<percent-encoded token>`` a WebSocket client offers that decodes cleanly; ``None`` when
+    it offers no such thing at all."""
+    unreadable = None
     for offered in headers.get("sec-websocket-protocol", "").split(","):
         subprotocol = offered.strip()
         if subprotocol.startswith(_SUBPROTOCOL_BEARER):
             token = percent_decoded(subprotocol[len(_SUBPROTOCOL_BEARER) :])
             if token is not None:
                 return SubprotocolToken(subprotocol, token)
-    return None
+            unreadable = _UNREADABLE
+    return unreadable
 
 
 def percent_decoded(text: str) -> str | None:
@@ -62,6 +70,16 @@ def percent_decoded(text: str) -> str | None:
         return unquote_to_bytes(text.replace("+", " ")).decode("utf-8")
     except UnicodeError:
         return None
+
+
+class Proof(msgspec.Struct, frozen=True):
+    """Whom a credential proves its bearer to be, and until when, in nanoseconds since the epoch."""
+
+    auth: AuthContext
+    expires_ns: int = NEVER_NS
+
+
+_ADMINISTRATOR = Proof(ADMIN)
 
 
 class CredentialResolver:
@@ -85,11 +103,12 @@ class CredentialResolver:
             raise PylonError("INVALID_API_KEY", "The API key is not valid.")
         return self._sessions.resolve(token) or ANONYMOUS
 
-    def authenticate(self, token: str | None) -> AuthContext | None:
-        """For sockets: whom the token proves the caller to be; ``None`` without one, and for one that fails."""
-        if token is None:
-            return None
-        return ADMIN if self._is_admin(token) else self._sessions.resolve(token)
+    def authenticate(self, token: str) -> Proof | None:
+        """For sockets: whom the token proves the caller to be; ``None`` for one that fails."""
+        if self._is_admin(token):
+            return _ADMINISTRATOR
+        entry = self._sessions.resolve_until(token)
+        return None if entry is None else Proof(entry[1], entry[0])
 
     def _is_admin(self, token: str) -> bool:
         if self._admin_token is None:

@@ -16,6 +16,9 @@ from pylon_auth.context import AuthContext
 Entry = tuple[int, AuthContext]
 """When the session ends, in nanoseconds since the epoch, and whom it stands for."""
 
+NEVER_NS = 1 << 63
+"""For a session that does not end by itself."""
+
 
 class SessionCache:
     def __init__(self, capacity: int) -> None:

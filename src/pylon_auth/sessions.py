@@ -4,6 +4,7 @@ The types only. ``SessionStore`` (store.py) has the behaviour; ``SessionBackend`
 database, declared here so that storage can implement it without this floor knowing SQL.
 """
 
+import enum
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
@@ -42,6 +43,15 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
         )
 
 
+class SessionFate(enum.Enum):
+    """What became of a session, for those who act in its name."""
+
+    ENDED = "ended"
+    """It was revoked, or its time is over."""
+    CHANGED = "changed"
+    """It goes on as somebody else, in another tenant, or under another token."""
+
+
 class IssuedSession(msgspec.Struct, frozen=True):
     """A new session with its token, which is shown once: to the client that asked for it."""
 
@@ -75,8 +85,9 @@ class SessionBackend(Protocol):
         ``change`` keeps ``id`` and ``token_hash``.
         """
 
-    def delete(self, token_hash: bytes) -> Session | None:
-        """Remove a session and return what was removed; ``None`` when there was none."""
+    def delete(self, token_hash: bytes, fate: SessionFate) -> Session | None:
+        """Remove a session and return what was removed; ``None`` when there was none. ``fate`` is what other
+        processes are told."""
 
     def delete_for_user(self, user_id: str) -> Sequence[Session]:
         """Remove every session of a user and return what was removed."""

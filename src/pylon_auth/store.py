@@ -11,8 +11,8 @@ from collections.abc import Callable, Collection, Sequence
 import msgspec
 
 from pylon_auth.context import AuthContext
-from pylon_auth.session_cache import Entry, SessionCache
-from pylon_auth.sessions import IssuedSession, Session, SessionBackend
+from pylon_auth.session_cache import NEVER_NS, Entry, SessionCache
+from pylon_auth.sessions import IssuedSession, Session, SessionBackend, SessionFate
 from pylon_auth.tokens import RandomBytes, is_session_token, new_token, token_hash
 from pylon_core.clock import Clock
 from pylon_core.errors import PylonError
@@ -22,8 +22,10 @@ CACHED_SESSIONS_MAX = 50_000
 SWEEP_BATCH = 500
 REVIEW_BATCH = 500
 
+SessionListener = Callable[[str, SessionFate], None]
+"""Told a session's id and what became of it."""
+
 _NS_PER_S = 1_000_000_000
-_NEVER_NS = 1 << 63
 
 
 class SessionStore:
@@ -41,7 +43,7 @@ class SessionStore:
         self._clock = clock
         self._random_bytes = random_bytes
         self._cache = SessionCache(cached_sessions_max)
-        self._listeners: list[Callable[[str], None]] = []
+        self._listeners: list[SessionListener] = []
         self._listeners_lock = threading.Lock()
 
     def create(
@@ -61,17 +63,19 @@ class SessionStore:
 
     def resolve(self, token: str) -> AuthContext | None:
         """Whom a token stands for now; ``None`` for anything unknown, revoked or expired."""
+        entry = self.resolve_until(token)
+        return None if entry is None else entry[1]
+
+    def resolve_until(self, token: str) -> Entry | None:
+        """As ``resolve``, with the instant at which the session ends by itself."""
         if not is_session_token(token):
             return None
         key = token_hash(token)
         entry = self._cache.get(key) or self._load(key)
-        if entry is None:
-            return None
-        expires_ns, identity = entry
-        if self._clock.now_ns() >= expires_ns:
+        if entry is not None and self._clock.now_ns() >= entry[0]:
             self._cache.remove(key)
             return None
-        return identity
+        return entry
 
     def refresh(self, token: str) -> IssuedSession | None:
         """Exchange a live token for a new one with a new full lifetime; the old one ends.
@@ -84,7 +88,7 @@ class SessionStore:
         issued = self._issue(
             old.user_id, is_guest=old.is_guest, device=old.device, tenant_id=old.tenant_id, roles=old.roles
         )
-        if not self.revoke(token):
+        if not self._end(token, SessionFate.CHANGED):
             # The old session was ended meanwhile; what it was exchanged for must not outlive it.
             self.revoke(issued.token)
             return None
@@ -111,17 +115,7 @@ class SessionStore:
 
     def revoke(self, token: str) -> bool:
         """End a session for good; false when there was none."""
-        if not is_session_token(token):
-            return False
-        key = token_hash(token)
-        try:
-            ended = self._backend.delete(key)
-        finally:
-            self._cache.remove(key)
-        if ended is None:
-            return False
-        self._announce([ended])
-        return True
+        return is_session_token(token) and self._end(token, SessionFate.ENDED)
 
     def revoke_all(self, user_id: str) -> int:
         """End every session of a user; returns how many were live."""
@@ -129,7 +123,7 @@ class SessionStore:
             ended = self._backend.delete_for_user(user_id)
         finally:
             self._cache.remove_user(user_id)
-        self._announce(ended)
+        self._announce(ended, SessionFate.ENDED)
         return sum(not session.is_expired(self._now_s()) for session in ended)
 
     def sessions_of(self, user_id: str) -> list[Session]:
@@ -144,13 +138,13 @@ class SessionStore:
     def sweep(self) -> int:
         """Remove one batch of expired sessions; returns how many, ``SWEEP_BATCH`` meaning more may be left."""
         ended = self._backend.delete_expired(self._now_s(), SWEEP_BATCH)
-        self._announce(ended)
+        self._announce(ended, SessionFate.ENDED)
         return len(ended)
 
-    def changed_elsewhere(self, token_hash: bytes, session_id: str) -> None:
+    def changed_elsewhere(self, token_hash: bytes, session_id: str, fate: SessionFate) -> None:
         """Another process has ended or changed this session: it is read anew, and listeners are told."""
         self._cache.remove(token_hash)
-        self._tell(session_id)
+        self._tell(session_id, fate)
 
     def forget(self) -> None:
         """Other processes may have ended or changed sessions unheard: every session is read anew."""
@@ -168,11 +162,13 @@ class SessionStore:
                 if not session.is_expired(now_s)
             }
             for session_id, identity in batch:
-                if live.get(session_id) != identity:
-                    self._tell(session_id)
+                if session_id not in live:
+                    self._tell(session_id, SessionFate.ENDED)
+                elif live[session_id] != identity:
+                    self._tell(session_id, SessionFate.CHANGED)
 
-    def subscribe(self, listener: Callable[[str], None]) -> Callable[[], None]:
-        """Call ``listener`` with a session's id once its identity has ended or changed; returns the way to stop.
+    def subscribe(self, listener: SessionListener) -> Callable[[], None]:
+        """Call ``listener`` once a session has ended or changed; returns the way to stop.
 
         Listeners run on the thread that made the change and must neither block nor raise.
         """
@@ -220,6 +216,17 @@ class SessionStore:
         session = self._backend.load(token_hash(token)) if is_session_token(token) else None
         return None if session is None or session.is_expired(self._now_s()) else session
 
+    def _end(self, token: str, fate: SessionFate) -> bool:
+        key = token_hash(token)
+        try:
+            ended = self._backend.delete(key, fate)
+        finally:
+            self._cache.remove(key)
+        if ended is None:
+            return False
+        self._announce([ended], fate)
+        return True
+
     def _change(self, token: str, change: Callable[[Session], Session]) -> bool:
         if self._live_session(token) is None:
             return False
@@ -230,22 +237,22 @@ class SessionStore:
             self._cache.remove(key)
         if changed is None:
             return False
-        self._announce([changed])
+        self._announce([changed], SessionFate.CHANGED)
         return True
 
-    def _announce(self, sessions: Sequence[Session]) -> None:
+    def _announce(self, sessions: Sequence[Session], fate: SessionFate) -> None:
         for session in sessions:
-            self._tell(session.id)
+            self._tell(session.id, fate)
 
-    def _tell(self, session_id: str) -> None:
+    def _tell(self, session_id: str, fate: SessionFate) -> None:
         with self._listeners_lock:
             listeners = tuple(self._listeners)
         for listener in listeners:
-            listener(session_id)
+            listener(session_id, fate)
 
     def _now_s(self) -> int:
         return self._clock.now_ns() // _NS_PER_S
 
 
 def _entry(session: Session) -> Entry:
-    return (session.expires_at * _NS_PER_S or _NEVER_NS, session.identity())
+    return (session.expires_at * _NS_PER_S or NEVER_NS, session.identity())

@@ -25,6 +25,9 @@ MANIFEST_VERSION = 1
 
 CrdtKind = Literal["lww", "text", "counter", "list", "movable-list", "tree"]
 
+COLLECTIONS: frozenset[CrdtKind | None] = frozenset({"list", "movable-list", "tree"})
+"""Kinds of collaborative fields that hold an array."""
+
 
 class FieldKind(enum.StrEnum):
     """What a field holds. ``ID`` is a reference, written ``id(<Entity>)`` in a manifest."""
@@ -86,6 +89,16 @@ class FieldDef(_Declaration):
     def kind(self) -> FieldKind | None:
         """What ``type`` means; ``None`` when it means nothing."""
         return FieldKind.ID if self.id_target is not None else _SCALARS.get(self.type)
+
+    @property
+    def crdt_kind(self) -> CrdtKind:
+        """What it is in a collaborative document: as annotated, else what is usual for its type."""
+        return self.crdt or ("text" if self.kind is FieldKind.RICHTEXT else "lww")
+
+    @property
+    def is_collection(self) -> bool:
+        """Whether its values are arrays: of values of its type or, for a tree, of nodes."""
+        return self.crdt in COLLECTIONS
 
     @cached_property
     def id_target(self) -> str | None:

@@ -1,13 +1,16 @@
 """Turns: how many threads compute at once, and how a thread steps aside while it waits.
 
-A server that runs many threads under one interpreter lock is fastest when only a few of them want the lock.
-The server lends each computing thread one of a few *turns*; code on any floor wraps each wait (a commit, a
-function's reply, a network call) in ``with blocking():``, which gives the turn back for that time. On a
-thread that holds no turn, ``blocking`` costs nothing and does nothing, so lower floors need not know whether
-a server is there.
+A server that runs many threads under one interpreter lock is fastest when only a few of them want the lock. The
+server lends each computing thread one of a few *turns*; code on any floor wraps each wait (a commit, a function's
+reply, a network call) in ``with blocking():``, which gives the turn back for that time. On a thread that holds no
+turn, ``blocking`` costs nothing and does nothing, so lower floors need not know whether a server is there. A
+thread that mostly waits, as the reader of a socket does, goes the other way: it holds none, and computes inside
+``with computing():``.
 """
 
 import threading
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from types import TracebackType
 from typing import Protocol
 
@@ -26,8 +29,13 @@ class Turn(Protocol):
         """The thread has come through the gate: the turn that was taken for it is its own."""
 
 
+Lender = Callable[[], AbstractContextManager[None]]
+"""Has the calling thread hold a turn during the body, waiting for one first."""
+
+
 class _Held(threading.local):
     turn: Turn | None = None
+    lender: Lender | None = None
 
 
 _held = _Held()
@@ -36,6 +44,21 @@ _held = _Held()
 def hold(turn: Turn | None) -> None:
     """Say which turn the calling thread computes under (``None``: none any more)."""
     _held.turn = turn
+
+
+def borrow_from(lender: Lender | None) -> None:
+    """Say where the calling thread, which holds no turn, gets one when it has something to compute."""
+    _held.lender = lender
+
+
+@contextmanager
+def computing() -> Iterator[None]:
+    """Compute during the body under a turn, on a thread that holds none. Does nothing where there is no lender."""
+    if _held.lender is None or _held.turn is not None:
+        yield
+    else:
+        with _held.lender():
+            yield
 
 
 class blocking:  # noqa: N801 - reads as a statement: ``with blocking():``

@@ -73,6 +73,12 @@ class Reader(Protocol):
         """SEARCH_NOT_CONFIGURED for an entity without a search block; INVALID_QUERY for a filter on what is no
         facet of it, or a sort by what is not sortable."""
 
+    def document(self, entity: str, row_id: str) -> bytes | None:
+        """The row's collaborative document as a Loro snapshot; ``None`` when it has none."""
+
+    def head(self) -> int:
+        """The seq of the newest change that this state has; of what the transaction itself did nothing is said."""
+
 
 class TxStore(Reader, Protocol):
     """Reads and writes inside one transaction, and sees its own writes. Used by one thread at a time.
@@ -90,11 +96,29 @@ class TxStore(Reader, Protocol):
     def update(self, entity: str, row_id: str, patch: Mapping[str, Any]) -> Row | None:
         """Change the fields in ``patch`` (``id`` ignored) and return the whole row; ``None``: no such row.
 
-        A patch that changes nothing writes nothing. Errors as for ``insert``, with UPDATE_FAILED.
+        A patch that changes nothing writes nothing. Errors as for ``insert``, with UPDATE_FAILED; and for a row
+        with a document NOT_AVAILABLE and PAYLOAD_TOO_LARGE, as for ``open_document``.
         """
 
     def delete(self, entity: str, row_id: str) -> bool:
-        """Remove the row; false when there is none."""
+        """Remove the row, with its document; false when there is none."""
+
+    def open_document(self, entity: str, row_id: str) -> bytes | None:
+        """The row's collaborative document as a Loro snapshot, made of the row and stored when it has none yet,
+        which no log tells; ``None``: no such row. From then on each write of the row is one of its document too.
+
+        NOT_SUPPORTED where rows have no documents; NOT_AVAILABLE when Loro is not installed; PAYLOAD_TOO_LARGE for
+        a row that is too large for one.
+        """
+
+    def merge(self, entity: str, row_id: str, update: bytes) -> Row | None:
+        """Take a client's Loro update or snapshot into the row's document, change the row to what that says then,
+        and return it whole; ``None``: no such row. The log entry has what was new to the document, also when it
+        changed no field; an update without anything new writes nothing.
+
+        CRDT_DECODE_FAILED for bytes that are none, or build on edits that are missing; CRDT_APPLY_FAILED for a
+        document that a row cannot hold; and what ``open_document`` and ``update`` raise.
+        """
 
     def forget(self, rows: Mapping[str, Sequence[str]]) -> None:
         """Erase what the change log holds of deleted rows, ids by entity, save that they are gone and what of them

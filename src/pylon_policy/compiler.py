@@ -40,8 +40,8 @@ _CLASSES: Mapping[FieldKind, type] = {
 
 
 def columns_of(entity: EntityDef) -> Columns:
-    """The class of value in each column. A field of unknown kind is left out: it reads as null."""
-    kinds = {declared.name: declared.kind for declared in entity.fields}
+    """The class of value in each column. One of unknown kind or with arrays is left out: it reads as null."""
+    kinds = {declared.name: declared.kind for declared in entity.fields if not declared.is_collection}
     return {"id": str} | {name: _CLASSES[kind] for name, kind in kinds.items() if kind is not None}
 
 

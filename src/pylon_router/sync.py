@@ -4,22 +4,24 @@ Pull needs no session: it shows what the caller may read. Push takes any identit
 every change through the write pipeline, in as few transactions as do not keep others waiting.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
 from functools import partial
+from itertools import chain
 from typing import Any
 
+from pylon_core import jsontext
 from pylon_core.errors import PylonError
-from pylon_http import Answer, ChangeEvent, PendingResponse, Response, TxStore
+from pylon_http import Answer, ChangeEvent, PendingResponse, Response, StreamedResponse, TxStore
 from pylon_router.context import Call, RouterContext
 from pylon_router.params import parse_query, whole_number
 from pylon_router.table import Route
 from pylon_router.writes import WritePipeline
-from pylon_sync.pull import pull
-from pylon_sync.push import PushChange, PushOutcome, operation_scope, parse_push, push
+from pylon_sync.pull import ChangeLog, PullPage, following, pull
+from pylon_sync.push import PushChange, Pusher, PushOutcome, parse_push, push
 from pylon_sync.wire import WireEvent, shown_event
 
 
-def get_pull(ctx: RouterContext, call: Call) -> Response:
+def get_pull(ctx: RouterContext, call: Call) -> Answer:
     auth = call.caller.auth
     # The log outlives an entity that the manifest has dropped: nobody reads that one's rows.
     readers = {entity.name: ctx.policies.reader(entity.name, auth) for entity in ctx.manifest.entities}
@@ -29,8 +31,29 @@ def get_pull(ctx: RouterContext, call: Call) -> Response:
         return None if may_read is None else shown_event(event, may_read, ctx.project)
 
     page = pull(ctx.store, whole_number(parse_query(call.query), "since") or 0, show)
-    body = {"changes": page.changes, "cursor": {"last_seq": page.last_seq}, "has_more": page.has_more}
-    return Response.json(body)
+    if page.is_unfinished:
+        return StreamedResponse(partial(_first_sync, ctx.store, page, show))
+    return Response.json({"changes": page.changes, **_end(page)})
+
+
+def _first_sync(
+    log: ChangeLog, page: PullPage[WireEvent], show: Callable[[ChangeEvent], WireEvent | None]
+) -> Generator[bytes, None, None]:
+    """The same document as of one page. Nothing is held while the client takes a piece of it, save that piece."""
+    yield b'{"changes":['
+    separator = b""
+    for part in chain([page], following(log, page, show)):
+        if part.changes:
+            yield separator + jsontext.encode(part.changes)[1:-1]
+            separator = b","
+        else:  # white space, so that between any two pages is time for others
+            yield b"\n"
+        page = part
+    yield b"]," + jsontext.encode(_end(page))[1:]
+
+
+def _end(page: PullPage[WireEvent]) -> dict[str, Any]:
+    return {"cursor": {"last_seq": page.last_seq}, "has_more": page.has_more}
 
 
 def post_push(ctx: RouterContext, call: Call) -> Answer:
@@ -42,11 +65,11 @@ def post_push(ctx: RouterContext, call: Call) -> Answer:
             hint="POST /api/auth/guest gives one.",
         )
     request = parse_push(call.body)
-    scope = operation_scope(auth.user_id, request.client_id)
+    pusher = Pusher(auth.user_id, request.client_id)
     writes = WritePipeline(ctx, auth)
 
     def pushing(changes: Sequence[PushChange]) -> Callable[[TxStore], PushOutcome]:
-        return partial(push, changes=changes, scope=scope, writes=writes, clock=ctx.clock)
+        return partial(push, changes=changes, pusher=pusher, writes=writes, clock=ctx.clock)
 
     def pushed(outcome: PushOutcome) -> Response:
         while not outcome.errors and (left := request.changes[len(outcome.results) :]):

@@ -67,6 +67,26 @@ class WritePipeline:
         self._policies.check_update(entity, self._auth, existing, row, patch)
         return row
 
+    def merge(self, tx: TxStore, entity: str, row_id: str, update: bytes) -> Row:
+        """Take a client's edits into the row's document (``TxStore.merge``). The input that the policy judges is
+        what they change; where they cannot be taken, none is known and it judges the row as it was."""
+        declared = self._ctx.entity(entity)
+        existing = tx.get(entity, row_id)
+        if existing is None:
+            raise self._absent_for_update(entity, row_id, {})
+        self._check_tenant(declared, existing, Operation.UPDATE)
+        try:
+            row = tx.merge(entity, row_id, update)
+        except DataError:
+            self._policies.check_update(entity, self._auth, existing, existing, {})
+            raise
+        if row is None:
+            raise absent_row(self._ctx, self._auth, entity)
+        self._check_tenant(declared, row, Operation.UPDATE)
+        changed = {field: value for field, value in row.items() if value != existing[field]}
+        self._policies.check_update(entity, self._auth, existing, row, changed)
+        return row
+
     def delete(self, tx: TxStore, entity: str, row_id: str) -> None:
         declared = self._ctx.entity(entity)
         existing = tx.get(entity, row_id)

@@ -7,16 +7,16 @@ two applications in one process do not know each other.
 """
 
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from functools import partial
+from importlib.util import find_spec
 
 import structlog
 
 from pylon_auth import CredentialResolver, SessionStore
 from pylon_core.clock import Clock
-from pylon_core.errors import PylonError
 from pylon_functions import FunctionHost
 from pylon_router import UPLOAD_PATH, RouterContext, dispatch
 from pylon_runtime import session_notices
@@ -24,24 +24,28 @@ from pylon_runtime.app_folder import AppFolder, LoadedManifest
 from pylon_runtime.bun import BunRuntime
 from pylon_runtime.bun_launch import BunOptions
 from pylon_runtime.client_bundle import find_client_bundle
-from pylon_runtime.config import EXTRA_PORTS, ServerConfig
+from pylon_runtime.config import ServerConfig
 from pylon_runtime.file_storage import open_file_storage
 from pylon_runtime.gateway import Gateway, GatewayParts
 from pylon_runtime.health import Health
 from pylon_runtime.housekeeping import Housekeeper
 from pylon_runtime.http_limits import ServerLimits
-from pylon_runtime.hub import SYNC_PATHS, Hub, HubLimits, WebSocketEndpoint
-from pylon_runtime.hub.close_codes import POLICY_VIOLATION
+from pylon_runtime.hub import Documents, Hub, HubLimits, LiveQueries
+from pylon_runtime.log_keeping import LogKeeper
+from pylon_runtime.origins import OriginRule
 from pylon_runtime.proxies import client_ip
 from pylon_runtime.server import PylonServer
 from pylon_runtime.socket_auth import SocketAuthenticator
+from pylon_runtime.sockets import Sockets
 from pylon_runtime.static_files import StaticFiles
 from pylon_runtime.stores import AppStore, Database, database_of, open_store
 from pylon_runtime.uploads import Uploads
 from pylon_runtime.version import VERSION
 from pylon_runtime.wsgi import WsgiApp
 from pylon_storage import EphemeralStore, SqlSessionBackend, parse_faults
+from pylon_storage.compaction import Compactor
 from pylon_storage.files import FileLibrary, SqlFileIndex
+from pylon_storage.operations import OperationSweeper
 
 log = structlog.get_logger("pylon.application")
 
@@ -60,16 +64,20 @@ class Application:
     store: AppStore
     functions: BunRuntime
     hub: Hub
+    live_queries: LiveQueries
     gateway: Gateway
     server: PylonServer
     housekeeper: Housekeeper
+    log_keeper: LogKeeper
     wsgi: WsgiApp
     clock: Clock
 
     def start(self) -> None:
         self.functions.start()
         self.hub.start()
+        self.live_queries.start()
         self.housekeeper.start()
+        self.log_keeper.start()
         self.server.start()
 
     def reload_functions(self) -> None:
@@ -84,7 +92,9 @@ class Application:
         with ExitStack() as last_things:
             last_things.callback(self.store.close)
             last_things.callback(self.functions.stop, deadline)
+            last_things.callback(self.log_keeper.stop, deadline)
             last_things.callback(self.housekeeper.stop, deadline)
+            last_things.callback(self.live_queries.stop, deadline)
             last_things.callback(self.hub.stop, deadline)
             # A request that does not end must not cost the sockets their close frame.
             self.server.stop(now + self.config.drain_s * REQUESTS_SHARE)
@@ -128,28 +138,54 @@ def build(
             context = replace(context, reset=partial(_reset, store, hub))
         credentials = CredentialResolver(sessions, config.admin_token)
         gateway = _gateway(config, folder, context, store, credentials)
-        sessions.subscribe(lambda session_id: hub.close_session(session_id, POLICY_VIOLATION))
+        session_notices.close_sockets(sessions, hub)
         wsgi = WsgiApp(gateway, config.files.bytes_max)
-        endpoint = partial(
-            WebSocketEndpoint,
+        documents = Documents(hub, store, loaded.policies, _with_documents(loaded))
+        hub.add_feed(documents)
+        live_queries = LiveQueries(hub, context)
+        hub.add_feed(live_queries)
+        sockets = Sockets(
             hub,
-            SocketAuthenticator(credentials, context.cookie.name, config.sockets),
+            SocketAuthenticator(
+                credentials, context.cookie.name, config.sockets, OriginRule.of((config.cors_origin,))
+            ),
             partial(client_ip, trusted_hops=config.trust_proxy_hops),
-            limits,
             clock,
-            {},
+            {**documents.messages, **live_queries.messages},
         )
-        server = _listen(config, gateway, endpoint, store, wsgi, clock)
+        server = _listen(config, gateway, sockets, store, wsgi, clock)
         undo.callback(server.stop, clock.monotonic())
         if config.extra_ports:
-            _listen_on_extra_port(server, config.host, gateway, endpoint(None))
+            sockets.listen_on_extra_ports(server, config.host, gateway.begin)
         store.on_left_over(server.nudge)
         undo.pop_all()
     housekeeper = Housekeeper(
         partial(_sweep, sessions, file_library), partial(session_notices.review, sessions, hub), clock
     )
     session_notices.follow(store.tables, sessions, housekeeper)
-    return Application(config, loaded, database, store, runtime, hub, gateway, server, housekeeper, wsgi, clock)
+    log_keeper = _log_keeper(config, store, clock)
+    return Application(
+        config,
+        loaded,
+        database,
+        store,
+        runtime,
+        hub,
+        live_queries,
+        gateway,
+        server,
+        housekeeper,
+        log_keeper,
+        wsgi,
+        clock,
+    )
+
+
+def _log_keeper(config: ServerConfig, store: AppStore, clock: Clock) -> LogKeeper:
+    retention_s = config.sync_retention_days * 86_400.0
+    return LogKeeper(
+        (Compactor(store.upkeep, clock, retention_s), OperationSweeper(store.upkeep, clock, retention_s)), clock
+    )
 
 
 def _open_sessions(store: AppStore, loaded: LoadedManifest, clock: Clock) -> SessionStore:
@@ -182,6 +218,13 @@ def _gateway(
     return Gateway(parts, dispatch, context)
 
 
+def _with_documents(loaded: LoadedManifest) -> frozenset[str]:
+    """The entities whose rows may have collaborative documents; none without the library for these."""
+    if find_spec("loro") is None:
+        return frozenset()
+    return frozenset(entity.name for entity in loaded.manifest.entities if entity.crdt)
+
+
 def _reset(store: EphemeralStore, hub: Hub) -> None:
     """The sockets end, so that replicas ask again and hear that theirs is of another time."""
     hub.turn(is_on=False)
@@ -198,7 +241,7 @@ def _sweep(sessions: SessionStore, files: FileLibrary) -> int:
 def _listen(
     config: ServerConfig,
     gateway: Gateway,
-    endpoint: Callable[[frozenset[str] | None], WebSocketEndpoint],
+    sockets: Sockets,
     store: AppStore,
     wsgi: WsgiApp,
     clock: Clock,
@@ -206,8 +249,8 @@ def _listen(
     return PylonServer(
         config.host,
         config.port,
-        gateway.begin,
-        endpoint(SYNC_PATHS),
+        sockets.streams_before(gateway.begin),
+        sockets.on_main_port(),
         ServerLimits(active_threads=config.active_threads, streamed_bytes_max=config.files.bytes_max),
         wsgi_app=wsgi,
         clock=clock,
@@ -215,14 +258,3 @@ def _listen(
         idle=store.flush,
         streamed_paths=(UPLOAD_PATH,),
     )
-
-
-def _listen_on_extra_port(server: PylonServer, host: str, gateway: Gateway, endpoint: WebSocketEndpoint) -> None:
-    try:
-        server.add_listener(host, server.port + 1, gateway.begin, endpoint)
-    except PylonError as error:
-        raise PylonError(
-            error.code,
-            error.message,
-            hint=f"Older clients look for sockets there. {EXTRA_PORTS.name}=0 does without.",
-        ) from error

@@ -109,6 +109,13 @@ DATABASE_URL = Setting(
 DB_CONNECTIONS = Setting(
     "PYLON_DB_CONNECTIONS", whole(4, 1000), "20", "Connections to Postgres that a server may have at once."
 )
+SYNC_RETENTION_DAYS = Setting(
+    "PYLON_SYNC_RETENTION_DAYS",
+    whole(1, 3650),
+    "30",
+    "Days for which a replica that was away can go on from where it was, and for which a push that is repeated is "
+    "recognised.",
+)
 JWT_SECRET = Setting("PYLON_JWT_SECRET", str, "none", "Secret for JWT bearer tokens. Not available yet.")
 FUNCTIONS_DIR = Setting("PYLON_FUNCTIONS_DIR", Path, "functions", "Folder of the app's TypeScript functions.")
 FN_WORKERS = Setting("PYLON_FN_WORKERS", whole(1, 64), "1", "Processes that run functions.")
@@ -155,6 +162,7 @@ SETTINGS: tuple[Setting[Any], ...] = (
     DB_PATH,
     DATABASE_URL,
     DB_CONNECTIONS,
+    SYNC_RETENTION_DAYS,
     JWT_SECRET,
     FUNCTIONS_DIR,
     FN_WORKERS,
@@ -188,6 +196,7 @@ class ServerConfig:
     db_path: Path
     database_url: str | None = field(repr=False)
     db_connections: int
+    sync_retention_days: int
     functions_dir: Path
     fn_workers: int
     fn_call_timeout_s: float
@@ -228,6 +237,7 @@ class ServerConfig:
             db_path=database_path or DB_PATH.read(environ),
             database_url=database_url,
             db_connections=DB_CONNECTIONS.read(environ),
+            sync_retention_days=SYNC_RETENTION_DAYS.read(environ),
             functions_dir=FUNCTIONS_DIR.read(environ),
             fn_workers=FN_WORKERS.read(environ),
             fn_call_timeout_s=FN_CALL_TIMEOUT.read(environ),

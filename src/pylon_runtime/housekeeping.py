@@ -71,7 +71,7 @@ class Housekeeper:
             self._review()
         except Exception as error:  # noqa: BLE001 - the top of the thread; what failed may work at the next round
             self._is_review_due = True
-            if not _is_away(error):
+            if not is_away(error):
                 _log.exception("review_failed")
 
     def _do_sweep(self) -> None:
@@ -80,10 +80,10 @@ class Housekeeper:
             while self._sweep() == SWEEP_BATCH and not self._is_stopped:
                 pass
         except Exception as error:  # noqa: BLE001 - the same
-            if not _is_away(error):
+            if not is_away(error):
                 _log.exception("sweep_failed")
 
 
-def _is_away(error: Exception) -> bool:
+def is_away(error: Exception) -> bool:
     """Whether it says that the database is away, which the store itself logs."""
     return isinstance(error, PylonError) and error.code == "NOT_AVAILABLE"

@@ -50,8 +50,19 @@ class BegunAnswer(Protocol):
         """Begin; ``deliver`` is called once, by any thread, with what makes the response."""
 
 
-Handler = Callable[[Request], Response | BegunAnswer]
 UpgradeHandler = Callable[[Request, socket.socket, bytes], None]
+
+
+class Takeover:
+    """An answer that is given by whoever takes the connection over, as after an upgrade."""
+
+    __slots__ = ("taker",)
+
+    def __init__(self, taker: UpgradeHandler) -> None:
+        self.taker = taker
+
+
+Handler = Callable[[Request], Response | BegunAnswer | Takeover]
 
 _log = structlog.get_logger(__name__)
 
@@ -226,12 +237,12 @@ class HttpConnection:
         if arrival.special is not None:
             if isinstance(arrival.special, StreamedBody):
                 return self._answer_streamed(arrival, arrival.special, now)
-            self.sock.settimeout(None)
-            self._handover = partial(self._upgrade, request, self.sock, self._parser.tail or b"")
-            return Step.LEAVE
+            return self._be_taken(self._upgrade, request)
         try:
             response = self._handle(request)
             if not isinstance(response, Response):
+                if isinstance(response, Takeover):
+                    return self._be_taken(response.taker, request)
                 self._answering = arrival
                 response.start(self._deliver)
                 return Step.ANSWER
@@ -255,9 +266,16 @@ class HttpConnection:
             arrival = structs.replace(arrival, keep_alive=False)
         if isinstance(response, Response):
             return self._respond(response, arrival, now)
+        if isinstance(response, Takeover):
+            return self._be_taken(response.taker, request)
         self._answering = arrival
         response.start(self._deliver)
         return Step.ANSWER
+
+    def _be_taken(self, taker: UpgradeHandler, request: Request) -> Step:
+        self.sock.settimeout(None)
+        self._handover = partial(taker, request, self.sock, self._parser.tail or b"")
+        return Step.LEAVE
 
     def _deliver(self, render: Callable[[], Response]) -> None:
         self._render = render

@@ -9,7 +9,8 @@ A worker is in one of these states:
         (waits in the poll, no turn)                │ not needed for long
                                                     v
     COMPUTING ──a connection leaves──> DETACHED ──> RESTING or ended
-                                       (runs what took the connection over, no turn, not counted)
+                                       (runs what took the connection over, no turn, not counted;
+                                       borrows one for what it has to compute)
 
 Whenever a turn comes free, a resting thread, or a new one, is called up if connections are ready or nobody
 watches. A thread that computes for long is as good as waiting: the overseer takes its turn away, so a slow
@@ -21,7 +22,8 @@ taken inside it, never the other way round.
 
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from typing import Generic, TypeVar
 
 import structlog
@@ -240,8 +242,10 @@ class WorkerPool(Generic[T]):
             self._size -= 1
             self._threads.discard(thread)
         turns.hold(None)
+        turns.borrow_from(self._lend)
         seat.turn.release()
         job()
+        turns.borrow_from(None)
         turns.hold(seat.turn)
         with self._lock:
             if self._closed or self._size >= self._size_max:
@@ -249,6 +253,23 @@ class WorkerPool(Generic[T]):
             self._size += 1
             self._threads.add(thread)
         return self._return(seat)
+
+    @contextmanager
+    def _lend(self) -> Iterator[None]:
+        """A turn for a detached thread, which the overseer takes away from it as from any other."""
+        seat = _Seat(self._turnstile)
+        seat.turn.acquire()
+        with self._lock:
+            self._seats.add(seat)
+        self._busy.set()
+        turns.hold(seat.turn)
+        try:
+            yield
+        finally:
+            turns.hold(None)
+            with self._lock:
+                self._seats.discard(seat)
+            seat.turn.release()
 
     def _call_up(self) -> None:
         """Hand the free turns to resting threads, or new ones, for what is ready and for watching."""

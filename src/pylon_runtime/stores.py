@@ -15,6 +15,7 @@ from pylon_http import DataError, DataStore
 from pylon_runtime.app_folder import AppFolder, LoadedManifest
 from pylon_runtime.config import DATABASE_URL, DB_PATH, ServerConfig
 from pylon_storage import EphemeralStore, FaultPoints, SqliteStore
+from pylon_storage.compaction import CompactableLog
 from pylon_storage.statements import Tables
 
 IN_MEMORY = ":memory:"
@@ -27,6 +28,10 @@ class AppStore(DataStore, Protocol):
     @property
     def tables(self) -> Tables:
         """Where the tables beside the rows (sessions, files) are read and written."""
+
+    @property
+    def upkeep(self) -> CompactableLog:
+        """For whoever compacts the change log."""
 
     @property
     def is_available(self) -> bool:

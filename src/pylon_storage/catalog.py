@@ -8,8 +8,10 @@ from typing import Protocol
 import msgspec
 
 from pylon_core.manifest import AppManifest, EntityDef, SearchDef
+from pylon_core.secret_fields import secret_fields
 from pylon_http import ChangeEvent, DataError, Row
 from pylon_storage.codec import EntityCodec
+from pylon_storage.crdt.entity_documents import DocumentKeeping, EntityDocuments
 from pylon_storage.dialect import Dialect
 from pylon_storage.fragment import Fragment
 from pylon_storage.statements import Statements
@@ -41,6 +43,8 @@ class EntityTable:
     watched: frozenset[str]
     index: TextIndex
     search: SearchDef
+    documents: EntityDocuments | None
+    """``None`` where rows have none."""
 
     def watched_values(self, row: Row) -> Row:
         """What of a row before a change decides who could read it."""
@@ -48,7 +52,8 @@ class EntityTable:
 
 
 class Catalog:
-    """``watched`` names the fields per entity; ``index_of`` makes the text index of one."""
+    """``watched`` names the fields per entity; ``index_of`` makes the text index of one. Without ``keeping`` rows
+    have no collaborative documents."""
 
     def __init__(
         self,
@@ -56,16 +61,21 @@ class Catalog:
         dialect: Dialect,
         watched: Mapping[str, frozenset[str]],
         index_of: Callable[[EntityDef], TextIndex],
+        keeping: DocumentKeeping | None = None,
     ) -> None:
-        self._tables = {
-            entity.name: EntityTable(
-                EntityCodec(entity, dialect),
+        secrets = secret_fields(manifest)
+
+        def table(entity: EntityDef) -> EntityTable:
+            codec = EntityCodec(entity, dialect)
+            return EntityTable(
+                codec,
                 watched.get(entity.name, frozenset()),
                 index_of(entity),
                 entity.search or SearchDef(),
+                None if keeping is None else keeping.of(entity, secrets.get(entity.name, frozenset()), codec),
             )
-            for entity in manifest.entities
-        }
+
+        self._tables = {entity.name: table(entity) for entity in manifest.entities}
 
     def table(self, entity: str) -> EntityTable:
         """Raises DataError ENTITY_NOT_FOUND."""

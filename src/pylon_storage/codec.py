@@ -18,7 +18,6 @@ from pylon_storage import sql
 from pylon_storage.dialect import Dialect
 
 _INT64 = range(-(2**63), 2**63)
-_RESERVED_CRDT = frozenset({"counter", "list", "movable-list", "tree"})
 
 
 class _WrongTypeError(Exception):
@@ -73,7 +72,23 @@ def _boolean(value: Any) -> bool:
 
 
 def _unsupported(_value: Any) -> Any:
-    raise _WrongTypeError("this kind of collaborative field cannot be written yet")
+    raise _WrongTypeError("no value fits a field of this type")
+
+
+def _items(accept: Callable[[Any], Any]) -> Callable[[Any], list[Any]]:
+    def accept_items(value: Any) -> list[Any]:
+        if type(value) is not list:
+            raise _WrongTypeError("expected an array")
+        return [accept(item) for item in value]
+
+    return accept_items
+
+
+def _node(value: Any) -> dict[str, Any]:
+    """A node of a tree as a document is read: who made it is no client."""
+    if type(value) is not dict or value.keys() != {"id", "parent", "index", "meta"}:
+        raise _WrongTypeError("expected a node with id, parent, index and meta")
+    return value
 
 
 _ACCEPT: Mapping[FieldKind, Callable[[Any], Any]] = {
@@ -88,9 +103,23 @@ _ACCEPT: Mapping[FieldKind, Callable[[Any], Any]] = {
 
 
 def _acceptor(field: FieldDef) -> Callable[[Any], Any]:
-    if field.crdt in _RESERVED_CRDT or field.kind is None:
-        return _unsupported
-    return _ACCEPT[field.kind]
+    if field.crdt == "tree":
+        return _items(_node)
+    accept = _unsupported if field.kind is None else _ACCEPT[field.kind]
+    return _items(accept) if field.is_collection else accept
+
+
+def _array_to_column(value: list[Any]) -> str:
+    return jsontext.encode(value).decode()
+
+
+def _array_from_column(text: str) -> list[Any]:
+    """The text of a field that held no arrays once is an array of that."""
+    try:
+        value = jsontext.decode(text)
+    except PylonError:
+        return [text]
+    return value if isinstance(value, list) else [text]
 
 
 class EntityCodec:
@@ -104,8 +133,10 @@ class EntityCodec:
         self._accept = {field.name: _acceptor(field) for field in entity.fields}
         self._required = tuple(field.name for field in entity.fields if not field.optional)
         self._optional = frozenset(field.name for field in entity.fields if field.optional)
-        self._to_column = self._converters(dialect.to_column)
-        self._from_column = self._converters(dialect.from_column)
+        self._collections = frozenset(field.name for field in entity.fields if field.is_collection)
+        self.trees = frozenset(field.name for field in entity.fields if field.crdt == "tree")
+        self._to_column = self._converters(dialect.to_column, _array_to_column)
+        self._from_column = self._converters(dialect.from_column, _array_from_column)
         self._blank: Row = dict.fromkeys(self.columns)
         self._type_error = "CRDT_APPLY_FAILED" if entity.crdt else "INVALID_DATA"
         marks = ", ".join("?" * len(self.columns))
@@ -137,6 +168,27 @@ class EntityCodec:
                 raise DataError("UPDATE_FAILED", f"{self.entity}.{field} is required and cannot be null.")
         return values
 
+    def refuse_trees(self, changed: Row) -> None:
+        """Where its nodes are and come to be is for the document of a row: JSON may empty a tree, and no more."""
+        for field in self.trees & changed.keys():
+            if changed[field]:
+                raise DataError(
+                    self._type_error,
+                    f"{self.entity}.{field}: a tree is changed in the row's document only.",
+                    hint="Post an update of the document to /api/crdt, or set the field to [].",
+                )
+
+    def accepted(self, field: str, value: Any) -> Any:
+        """What the field holds for a value of a document. Raises CRDT_APPLY_FAILED for one that it cannot."""
+        if value is None:
+            if field not in self._optional:
+                raise DataError("CRDT_APPLY_FAILED", f"{self.entity}.{field} is required and cannot be null.")
+            return None
+        try:
+            return self._accept[field](value)
+        except _WrongTypeError as problem:
+            raise DataError("CRDT_APPLY_FAILED", f"{self.entity}.{field}: {problem}.") from None
+
     def encode(self, values: Row) -> list[Any]:
         """Checked values as parameters, in their order."""
         if not self._to_column:
@@ -156,14 +208,24 @@ class EntityCodec:
         return row
 
     def kind(self, field: str) -> FieldKind:
+        """What a value of the field is to be compared as. Raises INVALID_COLUMN for a name that is not a field,
+        INVALID_QUERY for a field with arrays, which compare with nothing."""
+        self.check_known(field)
+        if field in self._collections:
+            raise DataError(
+                "INVALID_QUERY",
+                f"{self.entity}.{field} holds arrays: it can only be asked whether it has a value.",
+                hint="Use $exists, or compare it with null.",
+            )
+        return self._kinds[field]
+
+    def check_known(self, field: str) -> None:
         """Raises INVALID_COLUMN for a name that is not a field."""
-        kind = self._kinds.get(field)
-        if kind is None:
+        if field not in self._kinds:
             raise unknown_field(self.entity, field)
-        return kind
 
     def is_nullable(self, field: str) -> bool:
-        """Whether the manifest allows null there. Raises INVALID_COLUMN for a name that is not a field."""
+        """Whether the manifest allows null there. Raises what ``kind`` raises."""
         self.kind(field)
         return field in self._optional
 
@@ -195,8 +257,11 @@ class EntityCodec:
             case _:
                 return None if "\0" in text else text
 
-    def _converters(self, by_kind: Mapping[FieldKind, Callable[[Any], Any]]) -> dict[str, Callable[[Any], Any]]:
-        return {field: by_kind[kind] for field, kind in self._kinds.items() if kind in by_kind}
+    def _converters(
+        self, by_kind: Mapping[FieldKind, Callable[[Any], Any]], of_array: Callable[[Any], Any]
+    ) -> dict[str, Callable[[Any], Any]]:
+        scalars = {field: by_kind[kind] for field, kind in self._kinds.items() if kind in by_kind}
+        return scalars | dict.fromkeys(self._collections, of_array)
 
     def _checked(self, data: Mapping[str, Any]) -> Row:
         values: Row = {}

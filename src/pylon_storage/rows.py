@@ -1,7 +1,8 @@
 """Reading and writing rows over one connection, whatever the engine: the ``Reader`` and the ``TxStore``.
 
-``SqlTx`` is the one door for writes (design §3.1): each method changes the row, its text index and the change log
-in the same transaction. One thread uses an instance, for the length of one transaction.
+``SqlTx`` is the one door for writes (design §3.1): each method changes the row, its text index, its collaborative
+document (if it has one) and the change log in the same transaction. One thread uses an instance, for the length of
+one transaction.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -14,6 +15,8 @@ from pylon_http.where import Scalar, equal
 from pylon_storage import sql
 from pylon_storage.aggregation import aggregate
 from pylon_storage.catalog import Catalog, EntityTable
+from pylon_storage.crdt import snapshots
+from pylon_storage.crdt.entity_documents import EntityDocuments, Version
 from pylon_storage.fragment import Fragment
 from pylon_storage.search.pages import search_page
 from pylon_storage.statements import Statements
@@ -21,6 +24,12 @@ from pylon_storage.where import order_clause, where_clause
 
 _RANK = '" rank"'
 """No field's name begins with a space."""
+
+_HEAD = (
+    "SELECT (SELECT coalesce(max(seq), 0) FROM _pylon_changes),"
+    " (SELECT coalesce(max(value), '0') FROM _pylon_meta WHERE key = 'floor')"
+)
+"""Below the floor the log may have lost its newest entry."""
 
 
 class RowStatements(Statements, Protocol):
@@ -98,6 +107,17 @@ class SqlReader:
     def search(self, entity: str, wanted: Search) -> SearchPage:
         return search_page(self._statements, self._catalog.table(entity), wanted)
 
+    def document(self, entity: str, row_id: str) -> bytes | None:
+        if self._catalog.table(entity).documents is None:
+            return None
+        return snapshots.find(self._statements, entity, row_id)
+
+    def head(self) -> int:
+        found = self._statements.one(_HEAD)
+        assert found is not None
+        newest, floor = found
+        return max(int(newest), int(floor))
+
     def _counting(self, entity: str, rows: Filter) -> Fragment:
         where = where_clause(self._catalog.table(entity), rows)
         return Fragment(f"SELECT count(*) FROM {sql.quote(entity)}{where.text}", where.params)
@@ -118,6 +138,8 @@ class SqlTx(SqlReader):
         table = self._catalog.table(entity)
         codec = table.codec
         row = codec.new_row(data, row_id or self._new_id())
+        if codec.trees:
+            codec.refuse_trees(row)
         self._writes.change(codec.insert_sql, codec.encode(row), entity, "INSERT_FAILED")
         table.index.add(self._writes, row)
         self._recorder.record(entity, row["id"], ChangeKind.INSERT, row, None)
@@ -127,29 +149,83 @@ class SqlTx(SqlReader):
         table = self._catalog.table(entity)
         codec = table.codec
         wanted = codec.patch(patch)
-        old = self.get(entity, row_id)
+        old, snapshot = self._stored(table, row_id)
         if old is None:
             return None
         changed = {field: value for field, value in wanted.items() if value != old[field]}
         if not changed:
             return old
-        self._writes.change(codec.update_sql(changed), [*codec.encode(changed), row_id], entity, "UPDATE_FAILED")
+        if codec.trees:
+            codec.refuse_trees(changed)
         row = {**old, **changed}
-        table.index.replace(self._writes, row, changed)
-        before = table.watched_values(old)
-        moved = any(field in changed for field in before)
-        self._recorder.record(entity, row_id, ChangeKind.UPDATE, row, before if moved else None)
+        version = None if snapshot is None else _documents(table).saying(row, snapshot)
+        self._change(table, old, row, changed, version)
         return row
 
     def delete(self, entity: str, row_id: str) -> bool:
         table = self._catalog.table(entity)
-        old = self.get(entity, row_id)
+        old, snapshot = self._stored(table, row_id)
         if old is None:
             return False
         self._writes.change(table.codec.delete_sql, (row_id,), entity, "DELETE_FAILED")
         table.index.remove(self._writes, row_id)
+        if snapshot is not None:
+            snapshots.remove(self._writes, entity, row_id)
         self._recorder.record(entity, row_id, ChangeKind.DELETE, None, table.watched_values(old))
         return True
+
+    def open_document(self, entity: str, row_id: str) -> bytes | None:
+        table = self._catalog.table(entity)
+        documents = _documents(table)
+        row, snapshot = self._stored(table, row_id)
+        if row is None:
+            return None
+        version = documents.saying(row, snapshot)
+        if snapshot is None:
+            snapshots.keep(self._writes, entity, row_id, version.snapshot)
+        elif version.delta is None:
+            return snapshot
+        else:  # written past this door, or by a manifest that had other documents
+            self._change(table, row, row, {}, version)
+        return version.snapshot
+
+    def merge(self, entity: str, row_id: str, update: bytes) -> Row | None:
+        table = self._catalog.table(entity)
+        documents = _documents(table)
+        old, snapshot = self._stored(table, row_id)
+        if old is None:
+            return None
+        version = documents.merged(old, snapshot, update)
+        if version is None:
+            return old
+        row = version.row
+        changed = {field: value for field, value in row.items() if value != old[field]}
+        self._change(table, old, row, changed, version)
+        return row
+
+    def _stored(self, table: EntityTable, row_id: str) -> tuple[Row | None, bytes | None]:
+        """The row and the snapshot of its document, in one statement."""
+        codec = table.codec
+        if table.documents is None:
+            found = self._statements.one(codec.get_sql, (row_id,))
+            return (None if found is None else codec.decode(found)), None
+        found = self._statements.one(table.documents.get_sql, (row_id,))
+        if found is None:
+            return None, None
+        return codec.decode(found[:-1]), found[-1]
+
+    def _change(self, table: EntityTable, old: Row, row: Row, changed: Row, version: Version | None) -> None:
+        """Make the stored row another, together with its document."""
+        codec, row_id = table.codec, old["id"]
+        if changed:
+            values = [*codec.encode(changed), row_id]
+            self._writes.change(codec.update_sql(changed), values, codec.entity, "UPDATE_FAILED")
+            table.index.replace(self._writes, row, changed)
+        if version is not None:
+            snapshots.keep(self._writes, codec.entity, row_id, version.snapshot)
+        before = None if table.watched.isdisjoint(changed) else table.watched_values(old)
+        delta = None if version is None else version.delta
+        self._recorder.record(codec.entity, row_id, ChangeKind.UPDATE, row, before, delta)
 
     def forget(self, rows: Mapping[str, Sequence[str]]) -> None:
         if not rows:
@@ -185,6 +261,16 @@ class SqlTx(SqlReader):
             "the operations",
             "INSERT_FAILED",
         )
+
+
+def _documents(table: EntityTable) -> EntityDocuments:
+    if table.documents is None:
+        raise DataError(
+            "NOT_SUPPORTED",
+            f"Rows of {table.codec.entity} have no collaborative documents.",
+            hint="They do in entities that do not say crdt: false, on SQLite and on Postgres.",
+        )
+    return table.documents
 
 
 def _selection(table: EntityTable, rows: Filter) -> Fragment:

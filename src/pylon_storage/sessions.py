@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from pylon_auth.sessions import Session, SessionBackend
+from pylon_auth.sessions import Session, SessionBackend, SessionFate
 from pylon_storage.statements import Statements, Tables, TableStatements
 
 TABLES = (  # SQLite keeps bytes as they are under any type's name
@@ -70,20 +70,20 @@ class SqlSessionBackend:
                 return None
             changed = change(_session(stored))
             _save(statements, changed)
-            _tell_others(statements, changed)
+            _tell_others(statements, changed, SessionFate.CHANGED)
             return changed
 
         return self._tables.write(work)
 
-    def delete(self, token_hash: bytes) -> Session | None:
-        removed = self._remove(_DELETE, token_hash)
+    def delete(self, token_hash: bytes, fate: SessionFate) -> Session | None:
+        removed = self._remove(fate, _DELETE, token_hash)
         return removed[0] if removed else None
 
     def delete_for_user(self, user_id: str) -> Sequence[Session]:
-        return self._remove(_DELETE_OF_USER, user_id)
+        return self._remove(SessionFate.ENDED, _DELETE_OF_USER, user_id)
 
     def delete_expired(self, now_s: int, limit: int) -> Sequence[Session]:
-        return self._remove(_DELETE_EXPIRED, now_s, limit)
+        return self._remove(SessionFate.ENDED, _DELETE_EXPIRED, now_s, limit)
 
     def list_for_user(self, user_id: str) -> Sequence[Session]:
         with self._tables.reading() as statements:
@@ -93,24 +93,24 @@ class SqlSessionBackend:
         with self._tables.reading() as statements:
             return [_session(columns) for columns in statements.all(_LIVE, (now_s, limit))]
 
-    def _remove(self, text: str, *params: Any) -> list[Session]:
+    def _remove(self, fate: SessionFate, text: str, *params: Any) -> list[Session]:
         def work(statements: TableStatements) -> list[Session]:
             removed = [_session(columns) for columns in statements.all(text, params)]
             for session in removed:
-                _tell_others(statements, session)
+                _tell_others(statements, session, fate)
             return removed
 
         return self._tables.write(work)
 
 
-def read_notice(text: str) -> tuple[bytes, str]:
-    """Token hash and public id of the session that a notice is about."""
-    token_hash, _, session_id = text.partition(" ")
-    return bytes.fromhex(token_hash), session_id
+def read_notice(text: str) -> tuple[bytes, str, SessionFate]:
+    """Token hash and public id of the session that a notice is about, and what became of it."""
+    token_hash, session_id, fate = text.split(" ")
+    return bytes.fromhex(token_hash), session_id, SessionFate(fate)
 
 
-def _tell_others(statements: TableStatements, session: Session) -> None:
-    statements.notify(NOTICE_TOPIC, f"{session.token_hash.hex()} {session.id}")
+def _tell_others(statements: TableStatements, session: Session, fate: SessionFate) -> None:
+    statements.notify(NOTICE_TOPIC, f"{session.token_hash.hex()} {session.id} {fate.value}")
 
 
 def _save(statements: Statements, session: Session) -> None:

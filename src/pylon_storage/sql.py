@@ -29,7 +29,8 @@ def object_name(entity: str, suffix: str) -> str:
 
 
 def column_type(field: FieldDef, dialect: Dialect) -> str:
-    return dialect.column_types[field.kind or FieldKind.STRING]
+    """An array is JSON text."""
+    return dialect.column_types[FieldKind.STRING if field.is_collection else field.kind or FieldKind.STRING]
 
 
 def create_table(entity: EntityDef, dialect: Dialect) -> str:

@@ -57,7 +57,7 @@ def _condition(table: EntityTable, where: Where) -> Fragment:
             members = codec.dialect.members([codec.operand(field, value) for value in values], kind)
             return Fragment(codec.dialect.member(sql.quote(field), kind), (members,))
         case Exists(field, wanted):
-            codec.kind(field)
+            codec.check_known(field)
             return Fragment(f"{sql.quote(field)} IS {'NOT ' if wanted else ''}NULL")
         case Matches(search):
             return table.index.matching(search)

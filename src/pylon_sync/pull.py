@@ -1,10 +1,11 @@
 """Pull: one page of the change log as one viewer may see it, and the cursor to go on from (contract 05 §4).
 
-The cursor moves over hidden events too, so a page without changes still makes progress. Pure over the log it
-is given; any thread may call ``pull``.
+The cursor moves over hidden events too, so a page without changes still makes progress. A new replica whose first
+page ends before the oldest cursor still served is not done with it: what follows belongs to the same answer, which
+is made page by page while it is sent. Pure over the log it is given; any thread may call.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Generic, Protocol, TypeVar
 
 import msgspec
@@ -25,28 +26,51 @@ class ChangeLog(Protocol):
 
 
 class PullPage(msgspec.Struct, Generic[Shown], frozen=True):
-    """What the viewer may see of the page, the cursor after it, and whether to ask again."""
+    """What the viewer may see of the page, the cursor after it, and whether to ask again; ``floor`` is the oldest
+    cursor that is still served."""
 
     changes: list[Shown]
     last_seq: int
     has_more: bool
+    floor: int = 0
+
+    @property
+    def is_unfinished(self) -> bool:
+        """Whether its cursor would be refused: the pages of ``following`` are part of the answer."""
+        return self.has_more and self.last_seq < self.floor
 
 
 def pull(log: ChangeLog, since: int, show: Callable[[ChangeEvent], Shown | None]) -> PullPage[Shown]:
     """The page behind ``since``; ``show`` turns an event into what the viewer sees of it, or ``None``.
 
     Raises RESYNC_REQUIRED for a cursor from another history or from before the oldest one still served; never
-    for 0, which every replica can start from.
+    for 0, which every replica can start from, and whose page alone may be unfinished.
     """
     page = log.changes(since, PAGE_EVENTS_MAX)
     _refuse_lost_cursor(since, page)
-    changes = _shown(page, show)
-    # A cursor between 0 and the floor would be refused next time, so a fresh replica must not be handed one:
-    # its first answer reaches at least to the floor.
-    while page.has_more and _cursor_after(page) < page.floor:
-        page = log.changes(_cursor_after(page), PAGE_EVENTS_MAX)
-        changes += _shown(page, show)
-    return PullPage(changes, _cursor_after(page), page.has_more)
+    return _pull_page(page, show)
+
+
+def following(
+    log: ChangeLog, first: PullPage[Shown], show: Callable[[ChangeEvent], Shown | None]
+) -> Iterator[PullPage[Shown]]:
+    """The pages behind an unfinished one, up to the first whose cursor is served.
+
+    Raises NOT_AVAILABLE when the log is compacted meanwhile: what was shown before may be of rows whose end cannot
+    be shown any more.
+    """
+    page = first
+    while page.is_unfinished:
+        entries = log.changes(page.last_seq, PAGE_EVENTS_MAX)
+        if entries.floor != first.floor:
+            raise PylonError("NOT_AVAILABLE", "The change log was compacted meanwhile. Try again.")
+        page = _pull_page(entries, show)
+        yield page
+
+
+def _pull_page(page: LogPage, show: Callable[[ChangeEvent], Shown | None]) -> PullPage[Shown]:
+    changes = [seen for event in page.events if (seen := show(event)) is not None]
+    return PullPage(changes, _cursor_after(page), page.has_more, page.floor)
 
 
 def _refuse_lost_cursor(since: int, page: LogPage) -> None:
@@ -62,10 +86,6 @@ def _resync_required(since: int, oldest_seq: int) -> PylonError:
         f"The cursor {since} is no longer served; start again from 0.",
         details={"oldest_seq": oldest_seq},
     )
-
-
-def _shown(page: LogPage, show: Callable[[ChangeEvent], Shown | None]) -> list[Shown]:
-    return [seen for event in page.events if (seen := show(event)) is not None]
 
 
 def _cursor_after(page: LogPage) -> int:

@@ -15,7 +15,10 @@ from pylon_core import jsontext
 from pylon_core.clock import Clock
 from pylon_core.errors import PylonError
 from pylon_core.ids import is_client_row_id
-from pylon_http import ChangeKind, Row, TxStore
+from pylon_http import ChangeKind, DataError, Row, TxStore
+
+CHANGES_MAX = 10_000
+"""Of one push. Published clients send whatever they have queued, and never less when it is refused."""
 
 ID_CHARS_MAX = 256
 """Longest op id or client id accepted; both are kept with the idempotency keys."""
@@ -24,7 +27,7 @@ STRETCH_S = 0.05
 """After this long a transaction takes no further change: everybody else's writes wait for it, and what it wrote
 lies in memory. A change can be small and costly: the log keeps whole rows, an index stems every word."""
 
-_OpId = Annotated[str, msgspec.Meta(max_length=ID_CHARS_MAX)]
+_OpId = Annotated[str, msgspec.Meta(max_length=ID_CHARS_MAX, pattern=r"^[^\0]*\Z")]
 
 
 class PushChange(msgspec.Struct, frozen=True):
@@ -83,21 +86,41 @@ class CallerWrites(Protocol):
 
 
 def parse_push(body: bytes) -> PushRequest:
-    """Raises INVALID_JSON for anything that is not a push request, in syntax or in shape."""
+    """Raises INVALID_JSON for anything that is not a push request, in syntax or in shape, PAYLOAD_TOO_LARGE for
+    more than ``CHANGES_MAX`` changes."""
     document = jsontext.decode(body)
     try:
-        return msgspec.convert(document, PushRequest)
+        request = msgspec.convert(document, PushRequest)
     except msgspec.ValidationError:
         raise PylonError("INVALID_JSON", "The request body is not a list of changes.") from None
+    if len(request.changes) > CHANGES_MAX:
+        raise PylonError(
+            "PAYLOAD_TOO_LARGE",
+            f"A push takes at most {CHANGES_MAX} changes.",
+            hint="Send them in several pushes, in their order.",
+        )
+    return request
 
 
-def operation_scope(user_id: str, client_id: str | None) -> str:
-    """Whose op ids they are: one user's, on one client. No two pairs of ids give the same text."""
-    return jsontext.encode([user_id, client_id]).decode()
+class Pusher(msgspec.Struct, frozen=True):
+    """Whose op ids and ids of rows they are: one user's, on one client. Two clients may number theirs alike; one
+    that keeps its queue keeps its ``client_id`` with it."""
+
+    user_id: str
+    client_id: str | None
+
+    @property
+    def operations(self) -> str:
+        """The scope of its op ids. No two scopes have the same text."""
+        return jsontext.encode([self.user_id, self.client_id]).decode()
+
+    def renamed(self, entity: str) -> str:
+        """The scope of the ids it gave to rows of an entity that are stored under others."""
+        return jsontext.encode([self.user_id, self.client_id, entity]).decode()
 
 
 def push(
-    tx: TxStore, changes: Sequence[PushChange], scope: str, writes: CallerWrites, clock: Clock
+    tx: TxStore, changes: Sequence[PushChange], pusher: Pusher, writes: CallerWrites, clock: Clock
 ) -> PushOutcome:
     """Apply the changes in order until one is refused, or ``STRETCH_S`` are over; what came before stays applied.
 
@@ -109,16 +132,14 @@ def push(
     for change in changes:
         if results and clock.monotonic() >= end:
             break
-        known_row_id = tx.recall(scope, change.op_id) if change.op_id else None
+        known_row_id = tx.recall(pusher.operations, change.op_id) if change.op_id else None
         if known_row_id is not None:
             deduped += 1
             results.append(PushResult(change.op_id, "deduped", known_row_id))
             continue
         try:
             with tx.savepoint():
-                row_id = _apply(tx, change, writes)
-                if change.op_id:
-                    tx.remember(scope, change.op_id, row_id)
+                row_id = _apply(tx, change, pusher, writes)
         except PylonError as error:
             if error.status >= 500:
                 raise
@@ -129,19 +150,55 @@ def push(
     return PushOutcome(len(results), deduped, [], results)
 
 
-def _apply(tx: TxStore, change: PushChange, writes: CallerWrites) -> str:
-    """Apply one change and return the id of its row."""
+def _apply(tx: TxStore, change: PushChange, pusher: Pusher, writes: CallerWrites) -> str:
+    """Apply one change, remember it, and return the id of its row.
+
+    It is remembered first: where the same push arrives twice at a time, the two meet there, and one of them is run
+    again and finds it done. Later, the second would already have been told that its row is there.
+    """
+    if is_client_row_id(change.row_id):
+        row_id = change.row_id
+    else:
+        names = pusher.renamed(change.entity)
+        known_id = tx.recall(names, change.row_id) if _is_name(change.row_id) else None
+        if change.kind is ChangeKind.INSERT:
+            return _insert_renamed(tx, change, pusher, writes, is_taken=known_id is not None)
+        row_id = known_id or change.row_id
+    if change.op_id:
+        tx.remember(pusher.operations, change.op_id, row_id)
     if change.kind is ChangeKind.DELETE:
-        writes.delete(tx, change.entity, change.row_id)
-        return change.row_id
+        writes.delete(tx, change.entity, row_id)
+    elif change.kind is ChangeKind.UPDATE:
+        writes.update(tx, change.entity, row_id, _data(change))
+    else:
+        writes.insert(tx, change.entity, _data(change), row_id)
+    return row_id
+
+
+def _insert_renamed(
+    tx: TxStore, change: PushChange, pusher: Pusher, writes: CallerWrites, *, is_taken: bool
+) -> str:
+    """Store a row that cannot keep its id under a fresh one, and remember what the client's stands for: it may
+    have queued changes of the row before it hears of that."""
+    if is_taken:
+        raise DataError("INSERT_FAILED", f"{change.entity} already has a row with this id.", status=409)
+    row_id: str = writes.insert(tx, change.entity, _data(change), None)["id"]
+    if change.op_id:
+        tx.remember(pusher.operations, change.op_id, row_id)
+    if _is_name(change.row_id):
+        tx.remember(pusher.renamed(change.entity), change.row_id, row_id)
+    return row_id
+
+
+def _is_name(row_id: str) -> bool:
+    """Whether it can stand for a row, if not in the database."""
+    return 0 < len(row_id) <= ID_CHARS_MAX and "\0" not in row_id
+
+
+def _data(change: PushChange) -> dict[str, Any]:
     if change.data is None:
         raise PylonError("INVALID_DATA", "The change carries no data.")
-    if change.kind is ChangeKind.UPDATE:
-        writes.update(tx, change.entity, change.row_id, change.data)
-        return change.row_id
-    row_id = change.row_id if is_client_row_id(change.row_id) else None
-    stored_id: str = writes.insert(tx, change.entity, change.data, row_id)["id"]
-    return stored_id
+    return change.data
 
 
 def _error_text(change: PushChange, error: PylonError) -> str:

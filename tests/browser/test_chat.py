@@ -4,7 +4,6 @@ Every tab is a guest of its own in one browser, as on a developer's machine. The
 tests start on a copy of the example, stop with SIGTERM, and kill.
 """
 
-import os
 import shutil
 import uuid
 from collections.abc import Callable, Iterator
@@ -13,33 +12,14 @@ from typing import Any
 
 import pytest
 from hatch_build import SYNC_BUNDLE, bundle_sync_client
-from playwright.sync_api import BrowserContext, Page, WebSocket, expect, sync_playwright
+from playwright.sync_api import BrowserContext, Page, WebSocket, expect
 
+from tests.browser.support import ARTIFACTS, ROOT, in_browser, running_chromium
 from tests.support.servers import ServerProcess
 
-ROOT = Path(__file__).parents[2]
 EXAMPLE = ROOT / "examples" / "chat"
-ARTIFACTS = Path(os.environ.get("PYLON_ARTIFACTS", ROOT / "artifacts"))
-CHROMIUM = os.environ.get("PYLON_CHROMIUM") or shutil.which("chromium")
-CHROMIUM_ARGUMENTS = [
-    "--headless=new",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 LIVE_MS = 1_000
 RECONNECT_MS = 20_000
-
-_needs_chromium = pytest.mark.skipif(
-    CHROMIUM is None, reason="no Chromium: install `chromium` or name one in PYLON_CHROMIUM"
-)
-
-
-def in_browser(test: Callable[..., None]) -> Callable[..., None]:
-    return pytest.mark.browser(_needs_chromium(test))  # type: ignore[no-any-return]  # marks are untyped
 
 
 class Tab:
@@ -100,10 +80,8 @@ def server(tmp_path: Path, client_bundle: Path) -> Iterator[ServerProcess]:
 
 @pytest.fixture
 def browser() -> Iterator[BrowserContext]:
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=CHROMIUM_ARGUMENTS)
+    with running_chromium() as chromium:
         yield chromium.new_context(viewport={"width": 1100, "height": 760})
-        chromium.close()
 
 
 @pytest.fixture

@@ -4,21 +4,17 @@ The page is kept by a service worker, as an offline app's is, so that it can be 
 """
 
 import json
-import os
-import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from hatch_build import SYNC_BUNDLE, bundle_sync_client
-from playwright.sync_api import BrowserContext, Page, Request, expect, sync_playwright
+from playwright.sync_api import BrowserContext, Page, Request, expect
 
+from tests.browser.support import ROOT, in_browser, running_chromium
 from tests.support.servers import ServerProcess
 
-ROOT = Path(__file__).parents[2]
-CHROMIUM = os.environ.get("PYLON_CHROMIUM") or shutil.which("chromium")
-CHROMIUM_ARGUMENTS = ["--headless=new", "--no-sandbox", "--disable-gpu", "--no-first-run"]
 RECONNECT_MS = 40_000
 
 MANIFEST = {
@@ -95,13 +91,6 @@ addEventListener("fetch", (event) => {
 """
 
 
-def in_browser(test: Callable[..., None]) -> Callable[..., None]:
-    needs_chromium = pytest.mark.skipif(
-        CHROMIUM is None, reason="no Chromium: install `chromium` or name one in PYLON_CHROMIUM"
-    )
-    return pytest.mark.browser(needs_chromium(test))  # type: ignore[no-any-return]  # marks are untyped
-
-
 @pytest.fixture(scope="module")
 def client_bundle() -> Path:
     return bundle_sync_client(ROOT, ROOT / SYNC_BUNDLE)
@@ -123,10 +112,8 @@ def server(tmp_path: Path, client_bundle: Path) -> Iterator[ServerProcess]:
 
 @pytest.fixture
 def browser() -> Iterator[BrowserContext]:
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=CHROMIUM_ARGUMENTS)
+    with running_chromium() as chromium:
         yield chromium.new_context()
-        chromium.close()
 
 
 def opened(browser: BrowserContext, server: ServerProcess) -> Page:

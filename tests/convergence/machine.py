@@ -2,9 +2,9 @@
 read.
 
 Hypothesis writes as everyone (over REST, by push, past all policies as functions do), on whichever server, lets
-replicas fall behind, pull pages of any size, start again, connect and hang up, push twice, ends sessions and moves
-them to other tenants, restarts the servers, also with other read rules. Replicas merge as published clients do. A
-failure prints the steps that lead to it, and they replay.
+replicas fall behind, pull pages of any size, start again, connect and hang up, push twice, edit documents,
+compacts the log, ends sessions and moves them to other tenants, restarts the servers, also with other read rules.
+Replicas merge as published clients do. A failure prints the steps that lead to it, and they replay.
 
 Servers run as they are, with their threads, so what a socket brings is awaited; everything else happens in the
 order that hypothesis chose.
@@ -13,7 +13,9 @@ order that hypothesis chose.
 import time
 from abc import abstractmethod
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import closing
+from itertools import islice
 from typing import Any
 
 from hypothesis import strategies as st
@@ -21,10 +23,13 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
 from pylon_core import jsontext
 from pylon_core.clock import Clock, SystemClock
+from pylon_core.errors import PylonError
 from pylon_core.manifest import AppManifest, parse_manifest
 from pylon_http import ChangeEvent, DataStore, Filter, LogPage, Row
 from pylon_policy import PolicyEngine
 from pylon_runtime.stores import AppStore
+from pylon_storage.compaction import Compactor
+from tests.convergence.documents import Edit
 from tests.convergence.replica import Key
 from tests.convergence.rules import ENTITIES, TENANTS, document, may_read
 from tests.convergence.server import AppServer
@@ -38,6 +43,8 @@ writers = st.sampled_from(WRITERS)
 entity_names = st.sampled_from(ENTITIES)
 row_ids = st.sampled_from(["a", "b", "c"])
 """Few, so that rows are found, deleted and made again under the same id."""
+ages = st.sampled_from([0.0, 3.0, 10.0, 30.0, 1e6])
+"""Seconds; one passes with each write and more."""
 servers = st.integers(0, 1)
 """Taken modulo the number of servers."""
 payloads = st.fixed_dictionaries(
@@ -48,6 +55,7 @@ payloads = st.fixed_dictionaries(
         "published": st.sampled_from([None, True, False]),
         "rank": st.sampled_from([None, 1, 2, 3]),
         "title": st.sampled_from(["x", "y"]),
+        "body": st.sampled_from([None, "", "abc", "abcdef"]),
     },
 )
 changes = st.builds(
@@ -57,6 +65,25 @@ changes = st.builds(
     st.sampled_from(["insert", "insert", "update", "update", "delete"]),
     payloads,
 )
+edits = st.builds(
+    Edit,
+    st.integers(0, 1),
+    st.sampled_from(["write", "write", "cut", "rename"]),
+    st.integers(0, 9),
+    st.booleans(),
+    st.none() | payloads,
+)
+
+
+class Ticking(SystemClock):
+    """A second passes with each look at it, so that entries of the log are of different ages."""
+
+    def __init__(self) -> None:
+        self._ns = 1_800_000_000_000_000_000
+
+    def now_ns(self) -> int:
+        self._ns += 1_000_000_000
+        return self._ns
 
 
 class SmallPages:
@@ -90,7 +117,7 @@ class Convergence(RuleBasedStateMachine):
     @initialize()
     def start(self) -> None:
         self.turn = 0
-        self.clock = SystemClock()
+        self.clock = Ticking()
         self.pushes: list[tuple[str, list[dict[str, Any]]]] = []
         self.done: set[str] = set()
         self.images: defaultdict[Key, list[Row]] = defaultdict(list)
@@ -177,11 +204,13 @@ class Convergence(RuleBasedStateMachine):
 
     @rule(at=servers, viewer=viewers, events_max=st.integers(1, 7))
     def pull_one_page(self, at: int, viewer: str, events_max: int) -> None:
+        self.viewers[viewer].hang_up()
         self.pages[at % len(self.pages)].events_max = events_max
         self.viewers[viewer].pull_page(self.server(at))
 
     @rule(at=servers, viewer=viewers, events_max=st.integers(1, 50))
     def sync(self, at: int, viewer: str, events_max: int) -> None:
+        self.viewers[viewer].hang_up()
         self.pages[at % len(self.pages)].events_max = events_max
         self.viewers[viewer].pull(self.server(at))
         assert self.viewers[viewer].replica.rows == self.readable_rows(at, self.viewers[viewer])
@@ -200,9 +229,54 @@ class Convergence(RuleBasedStateMachine):
         if replica.cursor <= 0:
             replica.reset()
 
+    # --- the log is compacted, at any time and to any extent
+
+    def compaction(self, at: int, retention_s: float, settling_s: float) -> Generator[None, None, None]:
+        upkeep = self.server(at).store.upkeep
+        return Compactor(upkeep, self.clock, retention_s, settling_s, batch_entries=2).run()
+
+    @rule(at=servers, retention_s=ages, settling_s=ages, steps_max=st.sampled_from([1, 2, 3, 1000]))
+    def compact(self, at: int, retention_s: float, settling_s: float, steps_max: int) -> None:
+        """It may be given up before its end."""
+        with closing(self.compaction(at, retention_s, settling_s)) as steps:
+            for _ in islice(steps, steps_max):
+                pass
+
+    @rule(
+        at=servers,
+        viewer=viewers,
+        events_max=st.integers(1, 3),
+        turns=st.lists(st.booleans(), max_size=12),
+        age=ages,
+    )
+    def sync_anew_amid(self, at: int, viewer: str, events_max: int, turns: list[bool], age: float) -> None:
+        """A first answer is sent in pieces; true is a step of a compaction, false a piece of the answer."""
+        who = self.viewers[viewer]
+        who.hang_up()
+        who.replica.reset()
+        self.pages[at % len(self.pages)].events_max = events_max
+        pieces = self.server(at).stream(who.auth, "/api/sync/pull?since=0")
+        body = b""
+        with closing(self.compaction(at + 1, age, 0)) as steps:
+            try:
+                for is_step in turns:
+                    if is_step:
+                        next(steps, None)
+                    else:
+                        body += next(pieces, b"")
+                body += b"".join(pieces)
+            except PylonError as error:
+                if error.code == "NOT_AVAILABLE":  # what was sent already has been overtaken
+                    return
+                raise
+        who.take_page(jsontext.decode(body))
+
     # --- replicas that listen
 
     @rule(at=servers, viewer=viewers, amid=st.lists(changes, max_size=2))
+    def reconnect(self, at: int, viewer: str, amid: list[dict[str, Any]]) -> None:
+        self.connect(at, viewer, amid)
+
     def connect(self, at: int, viewer: str, amid: list[dict[str, Any]]) -> None:
         """What is written after the last page was pulled and before the socket is open comes on the socket."""
         who = self.viewers[viewer]
@@ -233,6 +307,66 @@ class Convergence(RuleBasedStateMachine):
             assert time.monotonic() < deadline, f"{viewer.name} has {viewer.replica.rows}, not {readable}"
             time.sleep(PAUSE_S)
             viewer.receive()
+        self.await_documents(viewer)
+
+    # --- documents
+
+    @rule(at=servers, name=entity_names, row_id=row_ids, steps=st.lists(edits, min_size=1, max_size=6))
+    def collaborate(self, at: int, name: str, row_id: str, steps: list[Edit]) -> None:
+        """Two of those who can see a row edit it, on copies that may be behind, while others write the row."""
+        key = (name, row_id)
+        self.show_to_many(at, name, row_id)
+        people = [who for who in self.viewers.values() if who.has_session and key in self.readable_rows(at, who)]
+        # Those who may also write it come first.
+        people.sort(key=lambda who: who.auth.tenant_id != "acme")
+        for who in people[:2]:
+            self.copy_document(at, who, key)
+        for step in steps:
+            holders = [who for who in people[:2] if key in who.documents]
+            if step.patch is not None:
+                self.run_function(at + 1, name, row_id, {}, [step.patch])
+            elif holders:
+                who = holders[step.who % len(holders)]
+                step.on(who.documents[key])
+                if step.is_sent:
+                    who.upload(self.server(at), key)
+
+    def show_to_many(self, at: int, name: str, row_id: str) -> None:
+        shown = {"ownerId": "alice", "tenantId": "acme", "published": True, "rank": 3}
+        self.run_function(at, name, row_id, {}, [shown])
+
+    def copy_document(self, at: int, who: Viewer, key: Key) -> None:
+        """Unless the viewer has one; whoever has no socket gets one."""
+        if who.socket is None:
+            self.connect(at, who.name, [])
+        if key not in who.documents and who.server is not None:
+            who.open_document(who.server, key)
+        deadline = time.monotonic() + PATIENCE_S
+        while key in who.documents and not who.documents[key].has_begun:
+            assert time.monotonic() < deadline, "no document came"
+            time.sleep(PAUSE_S)
+            who.receive()
+
+    def await_documents(self, viewer: Viewer) -> None:
+        """Once everything is sent, each copy says what its row says, or the row is not the viewer's to see."""
+        for key in [key for key, copy in viewer.documents.items() if not copy.is_clean]:
+            viewer.upload(self.server(0), key)
+        deadline = time.monotonic() + PATIENCE_S
+        while viewer.socket is not None and (strays := self.strays(viewer)):
+            assert time.monotonic() < deadline, f"{viewer.name} has {strays}"
+            time.sleep(PAUSE_S)
+            viewer.receive()
+
+    def strays(self, viewer: Viewer) -> list[tuple[Key, dict[str, Any], Row | None]]:
+        rows = {key: row for key, row in self.readable_rows(0, viewer).items() if key in viewer.documents}
+        found = []
+        for key, copy in viewer.documents.items():
+            row, says = rows.get(key), copy.says()
+            # A document has no null text.
+            wanted = None if row is None else {"body": row["body"] or "", "title": row["title"]}
+            if copy.has_begun and says != wanted:
+                found.append((key, says, row))
+        return found
 
     # --- sessions
 

@@ -5,18 +5,21 @@ Written from the contract and shares nothing with our own client. One thread use
 """
 
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import msgspec
 
 from pylon_http import Row
 from pylon_runtime.hub.connection import Connection
+from tests.support.crdt_frames import CrdtFrame, read_crdt_frame
 
 Key = tuple[str, str]
 """Entity and id."""
 
 RECEIVE_BYTES = 1 << 16
+
+TEXT, BINARY, CLOSE = 0x81, 0x82, 0x88
 
 
 class Replica:
@@ -58,19 +61,31 @@ class LiveSocket:
         self.close_code: int | None = None
         client.setblocking(False)
 
-    def events(self) -> list[dict[str, Any]]:
-        """The change events that have arrived since the last call, after which ``close_code`` may be set."""
-        return [message for message in self._messages() if {"seq", "entity", "kind"} <= message.keys()]
+    def messages(self) -> list[dict[str, Any] | CrdtFrame]:
+        """The change events and documents' frames that have arrived since the last call, after which
+        ``close_code`` may be set."""
+        self._receive()
+        messages: list[dict[str, Any] | CrdtFrame] = []
+        for opcode, payload in self._frames():
+            if opcode == CLOSE:
+                self.close_code = int.from_bytes(payload[:2], "big")
+            elif opcode == BINARY:
+                messages.append(read_crdt_frame(payload))
+            elif opcode == TEXT:
+                message = msgspec.json.decode(payload)
+                if {"seq", "entity", "kind"} <= message.keys():
+                    assert message["seq"] > self._last_seq, "a socket's events do not ascend"
+                    self._last_seq = message["seq"]
+                    messages.append(message)
+        return messages
 
     def close(self) -> None:
         self._leave(self.connection)
         self.connection.sock.close()
         self._client.close()
 
-    def _messages(self) -> list[dict[str, Any]]:
-        self._receive()
-        messages: list[dict[str, Any]] = []
-        at, data = 0, self._unread
+    def _frames(self) -> Iterator[tuple[int, bytes]]:
+        data, at = self._unread, 0
         while len(data) - at >= 2:
             opcode, size, start = data[at], data[at + 1], at + 2
             if size == 126:
@@ -79,14 +94,9 @@ class LiveSocket:
                 size, start = int.from_bytes(data[at + 2 : at + 10], "big"), at + 10
             if start + size > len(data):
                 break
-            payload = data[start : start + size]
-            if opcode == 0x88:
-                self.close_code = int.from_bytes(payload[:2], "big")
-            elif opcode == 0x81:
-                messages.append(self._checked(msgspec.json.decode(payload)))
             at = start + size
+            yield opcode, data[start:at]
         self._unread = data[at:]
-        return messages
 
     def _receive(self) -> None:
         while True:
@@ -98,10 +108,3 @@ class LiveSocket:
                 self.close_code = self.close_code or 1006
                 return
             self._unread += data
-
-    def _checked(self, message: Any) -> dict[str, Any]:
-        assert isinstance(message, dict)
-        if {"seq", "entity", "kind"} <= message.keys():
-            assert message["seq"] > self._last_seq, "a socket's events do not ascend"
-            self._last_seq = message["seq"]
-        return message

@@ -1,7 +1,12 @@
-"""The convergence machine on each engine, and on two servers over one Postgres."""
+"""The convergence machine on SQLite, and on two servers over one Postgres.
+
+``pytest tests/convergence --hypothesis-seed=N`` tries the same examples again; a failure also prints what replays
+it alone.
+"""
 
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -53,14 +58,32 @@ class OnPostgres(Convergence):
         )
 
 
-OnSqlite.TestCase.settings = settings(
+SOME = settings(
     max_examples=100,
     stateful_step_count=40,
     deadline=None,
     print_blob=True,
     suppress_health_check=[HealthCheck.too_slow],
 )
-OnPostgres.TestCase.settings = settings(OnSqlite.TestCase.settings, max_examples=8)
-# A failure is shrunk first, which takes longer than a passing run.
-TestEveryReplicaConverges = pytest.mark.timeout(900)(OnSqlite.TestCase)
-TestEveryReplicaConvergesOnPostgres = pytest.mark.timeout(900)(OnPostgres.TestCase)
+
+
+def case(name: str, machine: type[Convergence], examples: int) -> Any:
+    """The test of a machine; several of one machine run side by side."""
+    one: Any = type(name, (machine,), {})
+    one.TestCase.settings = settings(SOME, max_examples=examples)
+    # A failure is shrunk first, which takes longer than a passing run.
+    return pytest.mark.timeout(900)(one.TestCase)
+
+
+TestOnSqlite1 = case("OnSqlite1", OnSqlite, 100)
+TestOnSqlite2 = case("OnSqlite2", OnSqlite, 100)
+TestOnSqlite3 = case("OnSqlite3", OnSqlite, 100)
+TestOnSqlite4 = case("OnSqlite4", OnSqlite, 100)
+TestOnSqlite5 = case("OnSqlite5", OnSqlite, 100)
+TestOnTwoServers1 = case("OnTwoServers1", OnPostgres, 12)
+TestOnTwoServers2 = case("OnTwoServers2", OnPostgres, 12)
+
+TestOnSqliteManyTimes = pytest.mark.soak(pytest.mark.timeout(7200)(case("OnSqliteManyTimes", OnSqlite, 10_000)))
+TestOnTwoServersManyTimes = pytest.mark.soak(
+    pytest.mark.timeout(7200)(case("OnTwoServersManyTimes", OnPostgres, 2_000))
+)

@@ -5,8 +5,10 @@ from collections.abc import Callable
 from typing import Any
 
 from pylon_auth import ADMIN, ANONYMOUS, AuthContext, SessionStore
-from tests.convergence.replica import LiveSocket, Replica
+from tests.convergence.documents import ClientDocument
+from tests.convergence.replica import Key, LiveSocket, Replica
 from tests.convergence.server import AppServer
+from tests.support.crdt_frames import CrdtFrame
 
 LIVE_PEOPLE: dict[str, AuthContext] = {
     "alice": AuthContext("alice"),
@@ -31,6 +33,9 @@ class Viewer:
         self.auth = LIVE_PEOPLE.get(name) or OTHERS[name]
         self.replica = Replica()
         self.socket: LiveSocket | None = None
+        self.server: AppServer | None = None
+        """Where the socket is."""
+        self.documents: dict[Key, ClientDocument] = {}
         self._check = check
         self._token: str | None = None
 
@@ -76,11 +81,16 @@ class Viewer:
             replica.reset()
             return True
         assert answer.status == 200, answer
-        for event in answer.json["changes"]:
+        return self.take_page(answer.json)
+
+    def take_page(self, page: dict[str, Any]) -> bool:
+        """What a pull answered; whether there is more."""
+        replica = self.replica
+        for event in page["changes"]:
             self._check(self, event)
             replica.apply(event)
-        has_more: bool = answer.json["has_more"]
-        last_seq = answer.json["cursor"]["last_seq"]
+        has_more: bool = page["has_more"]
+        last_seq = page["cursor"]["last_seq"]
         assert last_seq > replica.cursor or not has_more
         replica.cursor = max(replica.cursor, last_seq)
         return has_more
@@ -91,15 +101,22 @@ class Viewer:
 
     def open_socket(self, server: AppServer) -> None:
         """After a pull to the end."""
-        self.socket = server.open_socket(self.auth)
+        self.socket, self.server = server.open_socket(self.auth), server
 
     def receive(self) -> None:
         """Apply what the socket brought; a client whose socket was closed has none."""
         if self.socket is None:
             return
-        for event in self.socket.events():
-            self._check(self, event)
-            self.replica.apply_live(event)
+        for message in self.socket.messages():
+            if isinstance(message, CrdtFrame):
+                document = self.documents.get((message.entity, message.row_id))
+                if document is not None:
+                    document.merge(message.payload)
+            else:
+                self._check(self, message)
+                self.replica.apply_live(message)
+                if message["kind"] == "delete":
+                    self.documents.pop((message["entity"], message["row_id"]), None)
         if self.socket.close_code is not None:
             self.hang_up()
 
@@ -107,3 +124,24 @@ class Viewer:
         if self.socket is not None:
             self.socket.close()
             self.socket = None
+            self.documents.clear()
+
+    def open_document(self, server: AppServer, key: Key) -> None:
+        """Ask for a row's document; a copy that was there is given up, with what was not sent."""
+        if self.socket is not None and self.server is server:
+            self.receive()
+        if self.socket is not None and self.server is server:
+            self.documents[key] = ClientDocument()
+            server.subscribe_document(self.socket, key)
+
+    def upload(self, server: AppServer, key: Key) -> None:
+        """Send what was edited; a copy that is refused is given up."""
+        document = self.documents[key]
+        entity, row_id = key
+        body = {"update": document.unsent().hex()}
+        answer = server.send(self.auth, "POST", f"/api/crdt/{entity}/{row_id}", body)
+        if answer.status == 200:
+            document.note_sent()
+        else:
+            assert answer.status in (400, 401, 403, 404), answer
+            del self.documents[key]

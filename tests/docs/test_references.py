@@ -5,7 +5,7 @@ from collections import Counter
 from pylon_router import ROUTES
 from pylon_router.table import ANY_METHOD
 from pylon_runtime.config import SETTINGS
-from pylon_runtime.hub import SYNC_PATHS
+from pylon_runtime.hub import STREAM_PATHS, SYNC_PATHS
 from pylon_runtime.static_files import CLIENT_PATH
 from tests.docs.markdown import DOCS, Document, code
 from tests.docs.sources import LogEvent, codes, log_events
@@ -38,7 +38,8 @@ def test_both_spellings_of_the_entity_routes_are_served() -> None:
 def test_what_is_served_around_the_api_is_listed() -> None:
     _, table = Document(DOCS / "http-api.md").tables("Method")
 
-    assert {path for row in table for path in code(row[1])} == {"/health", CLIENT_PATH, *SYNC_PATHS}
+    listed = {path for row in table for path in code(row[1])}
+    assert listed == {"/health", CLIENT_PATH, *SYNC_PATHS, *STREAM_PATHS}
 
 
 def test_the_errors_named_in_the_route_table_exist() -> None:

@@ -3,7 +3,7 @@
 import threading
 from collections.abc import Callable, Sequence
 
-from pylon_auth import Session, SessionBackend
+from pylon_auth import Session, SessionBackend, SessionFate
 from pylon_core.clock import Clock
 
 
@@ -13,6 +13,8 @@ class MemorySessionBackend:
         self.sessions: dict[bytes, Session] = {}
         self.loads = 0
         self.before_delete: Callable[[], None] = lambda: None
+        self.fates: list[SessionFate] = []
+        """What other processes were told of sessions deleted by their token."""
         self.after_load: Callable[[], None] = lambda: None
 
     def save(self, session: Session) -> None:
@@ -37,8 +39,9 @@ class MemorySessionBackend:
                 session = self.sessions[token_hash] = change(session)
             return session
 
-    def delete(self, token_hash: bytes) -> Session | None:
+    def delete(self, token_hash: bytes, fate: SessionFate) -> Session | None:
         self.before_delete()
+        self.fates.append(fate)
         with self._lock:
             return self.sessions.pop(token_hash, None)
 

@@ -1,5 +1,6 @@
 """Where a credential may stand and what it is worth (contract 03 §2, 05 §6.1)."""
 
+import secrets
 from urllib.parse import quote
 
 import pytest
@@ -9,7 +10,9 @@ from hypothesis import strategies as st
 from pylon_auth import (
     ADMIN,
     ANONYMOUS,
+    NEVER_NS,
     CredentialResolver,
+    Proof,
     SessionStore,
     SubprotocolToken,
     bearer_token,
@@ -18,6 +21,7 @@ from pylon_auth import (
 )
 from pylon_auth.credentials import percent_decoded
 from pylon_core.errors import PylonError
+from tests.pylon_auth.memory_backend import MemorySessionBackend, SetClock
 
 ADMIN_TOKEN = "correct horse battery staple"
 UNKNOWN = "pylon_" + "0" * 64
@@ -61,7 +65,8 @@ def test_an_emptied_cookie_is_no_credential() -> None:
         ("chat, bearer.a%2Fb%3D", ("bearer.a%2Fb%3D", "a/b=")),
         ("bearer.a+b", ("bearer.a+b", "a b")),
         ("bearer.%zz, bearer.%e2%82%ac", ("bearer.%e2%82%ac", "€")),
-        ("bearer.%ff,bearer.%4", None),
+        ("bearer.%ff,bearer.%4", (None, "")),
+        ("chat, bearer.%zz", (None, "")),
         ("Bearer.abc", None),
         ("chat", None),
         ("bearer.a, bearer.b", ("bearer.a", "a")),
@@ -70,7 +75,7 @@ def test_an_emptied_cookie_is_no_credential() -> None:
     ],
 )
 def test_the_first_subprotocol_that_decodes_cleanly_is_chosen(
-    offered: str, chosen: tuple[str, str] | None
+    offered: str, chosen: tuple[str | None, str] | None
 ) -> None:
     expected = None if chosen is None else SubprotocolToken(*chosen)
 
@@ -91,7 +96,7 @@ def test_decoding_never_fails_otherwise_than_by_none(text: str) -> None:
 
 def test_the_admin_token_is_the_admin_everywhere(resolver: CredentialResolver) -> None:
     assert resolver.identify(ADMIN_TOKEN) is ADMIN
-    assert resolver.authenticate(ADMIN_TOKEN) is ADMIN
+    assert resolver.authenticate(ADMIN_TOKEN) == Proof(ADMIN)
 
 
 @pytest.mark.parametrize(
@@ -113,15 +118,24 @@ def test_without_an_admin_token_nobody_is_the_admin(sessions: SessionStore, unse
 def test_a_live_session_is_its_user_on_http_and_on_sockets(
     resolver: CredentialResolver, sessions: SessionStore
 ) -> None:
-    token = sessions.create("u1").token
+    issued = sessions.create("u1")
+    identity = resolver.identify(issued.token)
 
-    assert resolver.identify(token).user_id == "u1"
-    assert resolver.authenticate(token) == resolver.identify(token)
+    assert identity.user_id == "u1"
+    assert resolver.authenticate(issued.token) == Proof(identity, issued.session.expires_at * 1_000_000_000)
 
 
-def test_no_credential_is_anonymous_on_http_and_nobody_on_sockets(resolver: CredentialResolver) -> None:
+def test_a_session_without_end_proves_its_user_for_ever(clock: SetClock) -> None:
+    sessions = SessionStore(MemorySessionBackend(), clock, secrets.token_bytes, lifetime_s=0)
+    issued = sessions.create("u1")
+
+    assert CredentialResolver(sessions, None).authenticate(issued.token) == Proof(
+        issued.session.identity(), NEVER_NS
+    )
+
+
+def test_no_credential_is_anonymous_on_http(resolver: CredentialResolver) -> None:
     assert resolver.identify(None) is ANONYMOUS
-    assert resolver.authenticate(None) is None
 
 
 @pytest.mark.parametrize("token", [UNKNOWN, "garbage", "header.payload.signature"])

@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from pylon_auth import ADMIN, AuthContext, SessionStore
+from pylon_auth import ADMIN, AuthContext, SessionFate, SessionStore
 from pylon_auth import store as store_module
 from pylon_core.errors import PylonError
 from tests.pylon_auth.memory_backend import MemorySessionBackend, SetClock
@@ -247,23 +247,45 @@ def test_expired_sessions_are_swept_and_the_others_stay(
 def test_listeners_hear_of_every_session_whose_identity_ended_or_changed(
     sessions: SessionStore, clock: SetClock
 ) -> None:
-    heard: list[str] = []
-    stop = sessions.subscribe(heard.append)
+    heard: list[tuple[str, SessionFate]] = []
+    stop = sessions.subscribe(lambda *told: heard.append(told))
     guest, signed_out, other, expired = sessions.create_guest(), *(sessions.create(f"u{n}") for n in range(3))
 
     sessions.upgrade(guest.token, "u9")
+    sessions.select_tenant(other.token, "acme")
     sessions.revoke(signed_out.token)
     sessions.revoke(signed_out.token)
     sessions.revoke_all("u1")
     clock.advance(sessions.lifetime_s)
     sessions.sweep()
 
-    assert heard[:3] == [guest.session.id, signed_out.session.id, other.session.id]
-    assert set(heard[3:]) == {guest.session.id, expired.session.id}
+    assert heard[:4] == [
+        (guest.session.id, SessionFate.CHANGED),
+        (other.session.id, SessionFate.CHANGED),
+        (signed_out.session.id, SessionFate.ENDED),
+        (other.session.id, SessionFate.ENDED),
+    ]
+    assert set(heard[4:]) == {
+        (guest.session.id, SessionFate.ENDED),
+        (expired.session.id, SessionFate.ENDED),
+    }
     stop()
     stop()
     sessions.revoke(sessions.create("u1").token)
-    assert len(heard) == 5
+    assert len(heard) == 6
+
+
+def test_a_session_that_is_refreshed_goes_on_under_another_token(
+    sessions: SessionStore, backend: MemorySessionBackend
+) -> None:
+    heard: list[tuple[str, SessionFate]] = []
+    old = sessions.create("u1")
+    sessions.subscribe(lambda *told: heard.append(told))
+
+    sessions.refresh(old.token)
+
+    assert heard == [(old.session.id, SessionFate.CHANGED)]
+    assert backend.fates == [SessionFate.CHANGED]
 
 
 def test_a_session_revoked_while_it_is_read_is_not_kept(
@@ -331,15 +353,15 @@ def test_a_session_that_another_process_ended_is_refused_once_that_is_heard(
 ) -> None:
     other_process = SessionStore(backend, clock, secrets.token_bytes)
     issued = sessions.create("u1")
-    heard: list[str] = []
-    sessions.subscribe(heard.append)
+    heard: list[tuple[str, SessionFate]] = []
+    sessions.subscribe(lambda *told: heard.append(told))
     other_process.revoke(issued.token)
     assert sessions.resolve(issued.token) is not None
 
-    sessions.changed_elsewhere(issued.session.token_hash, issued.session.id)
+    sessions.changed_elsewhere(issued.session.token_hash, issued.session.id, SessionFate.ENDED)
 
     assert sessions.resolve(issued.token) is None
-    assert heard == [issued.session.id]
+    assert heard == [(issued.session.id, SessionFate.ENDED)]
 
 
 def test_after_a_gap_no_cached_session_is_believed(
@@ -364,20 +386,20 @@ def test_a_review_finds_every_identity_that_is_not_true_any_more(
     other_process.select_tenant(moved.token, "acme")
     now = [*(issued.session.identity() for issued in (ended, moved, stays, other)), ADMIN]
     both = [*now, AuthContext("u1", tenant_id="acme", session_id=moved.session.id)]
-    heard: list[str] = []
-    sessions.subscribe(heard.append)
+    heard: list[tuple[str, SessionFate]] = []
+    sessions.subscribe(lambda *told: heard.append(told))
 
     sessions.review(both)
 
-    assert heard == [ended.session.id, moved.session.id]
+    assert heard == [(ended.session.id, SessionFate.ENDED), (moved.session.id, SessionFate.CHANGED)]
 
 
 def test_a_review_finds_sessions_that_have_expired(sessions: SessionStore, clock: SetClock) -> None:
     issued = sessions.create("u1")
-    heard: list[str] = []
-    sessions.subscribe(heard.append)
+    heard: list[tuple[str, SessionFate]] = []
+    sessions.subscribe(lambda *told: heard.append(told))
     clock.advance(sessions.lifetime_s)
 
     sessions.review([issued.session.identity()])
 
-    assert heard == [issued.session.id]
+    assert heard == [(issued.session.id, SessionFate.ENDED)]

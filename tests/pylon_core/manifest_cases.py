@@ -277,14 +277,23 @@ FURTHER_CASES = [
         with_fields(field("f", "int", crdt="text")),
         with_fields(field("f", "int", crdt="text"), crdt=False),
     ),
+    Case(
+        "INVALID_CRDT_FIELD",
+        with_fields(field("a/b", "richtext")),
+        with_fields(field("a/b", "richtext", crdt="lww"), field("c/d", "string")),
+    ),
     *(
         Case(
-            "CRDT_KIND_RESERVED",
-            with_fields(field("f", "int", crdt=reserved)),
-            with_fields(field("f", "int", crdt=reserved), crdt=False),
-            Severity.WARNING,
+            "INVALID_CRDT_FIELD",
+            with_fields(field("a/b", "int", crdt=kind)),
+            with_fields(field("f", "int", crdt=kind)),
         )
-        for reserved in ["counter", "list", "movable-list", "tree"]
+        for kind in ["counter", "list", "movable-list", "tree"]
+    ),
+    Case(
+        "SEARCH_FIELD_TYPE",
+        with_fields(field("tags", crdt="list"), search={"text": ["tags"]}),
+        with_fields(field("tags"), search={"text": ["tags"]}),
     ),
     Case(
         "ROUTE_MODE_UNKNOWN", app(routes=[route(mode="edge")]), app(routes=[route(mode="live")]), Severity.WARNING

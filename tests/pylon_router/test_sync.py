@@ -1,12 +1,18 @@
 """Pull and push as a caller sees them: policies on both, and the answers that clients read (contract 05)."""
 
+import threading
 from typing import Any
 
 import pytest
 
+import pylon_sync.pull
+from pylon_core.errors import PylonError
+from pylon_http import StreamedResponse
+from pylon_router import Caller, dispatch
 from pylon_sync.push import STRETCH_S
 from tests.pylon_auth.memory_backend import SetClock
-from tests.support.data_api import DataApi
+from tests.support.compacting import RETENTION_S, compact
+from tests.support.data_api import IDENTITIES, DataApi
 
 EVERYONE = ["anonymous", "guest", "alice", "bob", "admin"]
 
@@ -210,6 +216,89 @@ def test_a_long_push_lets_other_writes_in_between() -> None:
     assert (pushed["applied"], len(pushed["errors"])) == (3, 1)
     assert [result["status"] for result in pushed["results"]] == ["applied"] * 3 + ["failed"]
     api.store.close()
+
+
+@pytest.mark.parametrize("engine", ["sqlite", "postgres"])
+def test_the_same_push_three_times_at_once_is_applied_once(engine: str) -> None:
+    """A client whose connection breaks repeats a push that is still being applied."""
+    api = DataApi(engine=engine)
+    for number in range(15):
+        insert = change("insert", "Open", f"o{number}", {"title": "A"}, f"op{number}")
+        answers: list[Any] = []
+        start = threading.Barrier(3)
+
+        def push_it(insert: object = insert, answers: list[Any] = answers, start: Any = start) -> None:
+            start.wait()
+            answers.append(push(api, insert, client_id="c1"))
+
+        threads = [threading.Thread(target=push_it) for _ in range(3)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(30)
+
+        statuses = sorted(answer["results"][0]["status"] for answer in answers)
+        assert statuses == ["applied", "deduped", "deduped"]
+    assert len(api.log()) == 15
+    api.store.close()
+
+
+@pytest.mark.parametrize("engine", ["sqlite", "postgres"])
+def test_a_first_answer_reaches_to_the_oldest_cursor_served(engine: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many pages that takes; and what goes on from its cursor is an ordinary page."""
+    monkeypatch.setattr(pylon_sync.pull, "PAGE_EVENTS_MAX", 3)
+    api = DataApi(engine=engine)
+    for number in range(10):
+        api.add("Locked" if number in (3, 4, 5) else "Open", f"o{number}", title="A")
+    api.store.transact(lambda tx: tx.delete("Open", "o9"))
+    compact(api.store.upkeep, RETENTION_S + 60)
+    for number in range(20, 25):
+        api.add("Open", f"o{number}", title="A")
+
+    first = pull(api)
+    rest = pull(api, first["cursor"]["last_seq"])
+
+    assert [event["row_id"] for event in first["changes"]] == [
+        "o0",
+        "o1",
+        "o2",
+        "o6",
+        "o7",
+        "o8",
+        "o20",
+        "o21",
+        "o22",
+    ]
+    assert (first["cursor"], first["has_more"]) == ({"last_seq": 14}, True)
+    assert [event["row_id"] for event in rest["changes"]] == ["o23", "o24"]
+    assert rest["has_more"] is False
+    assert api.send("GET", "/api/sync/pull?since=10").code == "RESYNC_REQUIRED"
+    api.store.close()
+
+
+def test_a_first_answer_that_the_log_was_compacted_under_breaks_off(
+    api: DataApi, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pylon_sync.pull, "PAGE_EVENTS_MAX", 2)
+
+    def delete_and_compact(row_id: str) -> None:
+        api.store.transact(lambda tx: tx.delete("Open", row_id))
+        compact(api.store.upkeep, RETENTION_S + 60)
+
+    for number in range(10):
+        api.add("Open", f"o{number}", title="A")
+    delete_and_compact("o9")
+    answer = dispatch(api.ctx, "GET", "/api/sync/pull?since=0", b"", Caller(IDENTITIES["alice"]))
+    assert isinstance(answer, StreamedResponse)
+    pieces = answer.pieces()
+    begun = next(pieces) + next(pieces)
+
+    delete_and_compact("o0")
+
+    assert b'"o0"' in begun
+    with pytest.raises(PylonError, match="NOT_AVAILABLE"):
+        list(pieces)
+    assert '"o0"' not in str(pull(api))
 
 
 def test_a_refused_change_is_applied_once_it_is_allowed(api: DataApi) -> None:

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from pylon_core.turns import blocking
+from pylon_core.turns import blocking, computing
 from pylon_runtime.http_limits import ServerLimits
 from pylon_runtime.http_workers import Job, WorkerPool
 from tests.pylon_runtime.server_rig import eventually
@@ -160,6 +160,72 @@ def test_a_job_leaves_the_pool_and_its_thread_may_come_back() -> None:
         gate.set()
         source.items.put(13)
         eventually(lambda: 13 in served)
+
+
+def test_a_thread_that_left_borrows_a_turn_for_what_it_computes() -> None:
+    """With the one turn lent nobody else computes, unless the borrower waits."""
+    order: list[str] = []
+    borrowed, go_on, waiting, back = (threading.Event() for _ in range(4))
+
+    def job() -> None:
+        with computing(), computing():
+            borrowed.set()
+            assert go_on.wait(10)
+            order.append("borrower")
+            with blocking():
+                waiting.set()
+                assert back.wait(10)
+            order.append("borrower again")
+
+    def serve(n: int) -> Job | None:
+        if n == 1:
+            return job
+        order.append("worker")
+        back.set()
+        return None
+
+    with pool(serve) as (source, _):
+        source.items.put(1)
+        assert borrowed.wait(10)
+        source.items.put(2)
+        assert order == []
+        go_on.set()
+        assert back.wait(10)
+        eventually(lambda: len(order) == 3)
+
+    assert order == ["borrower", "worker", "borrower again"]
+
+
+def test_a_borrowed_turn_is_taken_from_whoever_computes_for_long() -> None:
+    borrowed, served, done = threading.Event(), threading.Event(), threading.Event()
+
+    def job() -> None:
+        with computing():
+            borrowed.set()
+            assert served.wait(10)
+        done.set()
+
+    def serve(n: int) -> Job | None:
+        if n == 1:
+            return job
+        served.set()
+        return None
+
+    source = Source()
+    workers = make(source, serve, ServerLimits(active_threads=1, turn_s=0.005))
+    workers.start()
+    source.items.put(1)
+    assert borrowed.wait(10)
+    source.items.put(2)
+
+    assert done.wait(10)
+    source.items.put(2)
+    end(workers, source)
+
+
+def test_elsewhere_nothing_is_borrowed() -> None:
+    with computing(), blocking():
+        pass
 
 
 def test_waiting_threads_come_back_while_there_is_always_something_else_to_do() -> None:

@@ -7,6 +7,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from pylon_http import Request, Response
+from pylon_runtime.http_connection import Takeover
 from pylon_runtime.http_limits import ServerLimits
 from pylon_runtime.http_stream import ResponseStream, StreamResponse
 from tests.pylon_runtime.server_rig import RawClient, eventually, get, running
@@ -82,6 +83,39 @@ def test_a_failing_upgrade_closes_the_socket() -> None:
             assert other.get().status == 200
 
     assert [log["event"] for log in logs] == ["handover_failed"]
+
+
+@pytest.mark.parametrize("repeated", [False, True])
+def test_an_answer_may_be_that_somebody_takes_the_socket_over(repeated: bool) -> None:
+    taker = Taker()
+
+    def handle(request: Request) -> Response | Takeover:
+        return Takeover(taker) if request.target == "/stream" else Response(200, b"")
+
+    with running(handle) as server, RawClient(server.port) as client:
+        for _ in range(3 if repeated else 1):
+            assert client.ask(get("/before")).status == 200
+        client.send(get("/stream"))
+        eventually(lambda: len(taker.taken) == 1)
+        request, sock, tail = taker.taken[0]
+
+        assert (request.target, tail, sock.getblocking()) == ("/stream", b"", True)
+        assert (server.connections, server.sockets_handed_over) == (0, 1)
+        sock.sendall(b"raw\r\n\r\n")
+        assert client.until(b"\r\n\r\n") == b"raw"
+        taker.close()
+
+
+def test_a_request_whose_body_is_still_arriving_can_be_taken_over_too() -> None:
+    taker = Taker()
+    with (
+        running(lambda request: Takeover(taker), streamed_paths=("/upload",)) as server,
+        RawClient(server.port) as client,
+    ):
+        client.send(b"POST /upload HTTP/1.1\r\nHost: h\r\nContent-Length: 1000\r\n\r\nsome")
+        eventually(lambda: len(taker.taken) == 1)
+        taker.close()
+        assert client.is_closed()
 
 
 def count_to_three(stream: ResponseStream) -> None:

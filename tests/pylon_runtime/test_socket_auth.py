@@ -2,9 +2,10 @@
 
 import pytest
 
-from pylon_auth import ADMIN, CredentialResolver
+from pylon_auth import ADMIN, ANONYMOUS, CredentialResolver
 from pylon_http import Request
 from pylon_runtime.hub.identity import SocketIdentity
+from pylon_runtime.origins import OriginRule
 from pylon_runtime.socket_auth import SocketAuthenticator
 from tests.pylon_runtime.gateway_rig import ADMIN_TOKEN, COOKIE, SITE, GatewayRig
 
@@ -14,14 +15,36 @@ def rig() -> GatewayRig:
     return GatewayRig()
 
 
-def identify(rig: GatewayRig, **headers: str) -> SocketIdentity:
-    authenticate = SocketAuthenticator(CredentialResolver(rig.sessions, ADMIN_TOKEN), COOKIE, rig.config.sockets)
+def authenticator(rig: GatewayRig) -> SocketAuthenticator:
+    readers = OriginRule.of((rig.config.cors_origin,))
+    credentials = CredentialResolver(rig.sessions, ADMIN_TOKEN)
+    return SocketAuthenticator(credentials, COOKIE, rig.config.sockets, readers)
+
+
+def asking(**headers: str) -> Request:
     sent = {name.replace("_", "-"): value for name, value in headers.items()}
-    return authenticate(Request("GET", "/ws", sent, b"", "10.0.0.1"))
+    return Request("GET", "/ws", sent, b"", "10.0.0.1")
+
+
+def identify(rig: GatewayRig, **headers: str) -> SocketIdentity:
+    return authenticator(rig).upgrade(asking(**headers))
+
+
+def identify_stream(rig: GatewayRig, **headers: str) -> SocketIdentity:
+    return authenticator(rig).stream(asking(**headers))
 
 
 def test_without_a_credential_there_is_nobody(rig: GatewayRig) -> None:
-    assert identify(rig) == SocketIdentity(auth=None, subprotocol=None, origin_allowed=True)
+    assert identify(rig) == SocketIdentity(auth=ANONYMOUS, subprotocol=None, origin_allowed=True)
+    assert identify_stream(rig) == SocketIdentity(auth=ANONYMOUS, subprotocol=None, origin_allowed=True)
+
+
+def test_a_session_is_known_with_its_end(rig: GatewayRig) -> None:
+    issued = rig.sessions.create("u1")
+    ends_ns = issued.session.expires_at * 1_000_000_000
+
+    assert identify(rig, authorization=f"Bearer {issued.token}").expires_ns == ends_ns
+    assert identify_stream(rig, cookie=f"{COOKIE}={issued.token}").expires_ns == ends_ns
 
 
 def test_a_session_is_known_by_header_subprotocol_and_cookie(rig: GatewayRig) -> None:
@@ -72,12 +95,66 @@ def test_the_header_beats_the_subprotocol_which_beats_the_cookie(rig: GatewayRig
 
 @pytest.mark.parametrize(
     "bad",
-    [{"authorization": "Bearer bad"}, {"authorization": "Bearer"}, {"sec_websocket_protocol": "bearer.bad"}],
+    [
+        {"authorization": "Bearer bad"},
+        {"authorization": "Bearer"},
+        {"authorization": "Bearer pk.key_a.b"},
+        {"sec_websocket_protocol": "bearer.bad"},
+        {"sec_websocket_protocol": "bearer.%zz"},
+        {"sec_websocket_protocol": "chat, bearer.%ff"},
+    ],
 )
 def test_a_failed_credential_never_falls_back_to_another(rig: GatewayRig, bad: dict[str, str]) -> None:
     cookie = f"{COOKIE}={rig.sessions.create('u1').token}"
 
     assert identify(rig, **bad, cookie=cookie).auth is None
+    if "authorization" in bad:
+        assert identify_stream(rig, **bad, cookie=cookie).auth is None
+
+
+def test_a_subprotocol_that_cannot_be_read_is_not_echoed_and_beaten_by_the_header(rig: GatewayRig) -> None:
+    token = rig.sessions.create("u1").token
+
+    alone = identify(rig, sec_websocket_protocol="bearer.%zz")
+    beaten = identify(rig, sec_websocket_protocol="bearer.%zz", authorization=f"Bearer {token}")
+
+    assert alone == SocketIdentity(auth=None, subprotocol=None)
+    assert beaten.auth is not None
+
+
+def test_a_stale_cookie_is_no_anonymous_stream(rig: GatewayRig) -> None:
+    issued = rig.sessions.create("u1")
+    rig.sessions.revoke(issued.token)
+
+    assert identify_stream(rig, cookie=f"{COOKIE}={issued.token}").auth is None
+    assert identify_stream(rig, cookie=f"{COOKIE}=").auth is ANONYMOUS
+
+
+def test_a_stream_does_not_look_at_subprotocols(rig: GatewayRig) -> None:
+    token = rig.sessions.create("u1").token
+
+    assert identify_stream(rig, sec_websocket_protocol=f"bearer.{token}").auth is ANONYMOUS
+
+
+@pytest.mark.parametrize("header", ["origin", "referer"])
+def test_a_stream_in_somebodys_name_is_not_for_foreign_pages(rig: GatewayRig, header: str) -> None:
+    cookie = f"{COOKIE}={rig.sessions.create('u1').token}"
+    foreign = {header: "https://evil.example"}
+
+    assert not identify_stream(rig, **foreign, cookie=cookie).origin_allowed
+    assert identify_stream(rig, **{header: SITE}, cookie=cookie).origin_allowed
+
+
+def test_an_anonymous_stream_is_for_pages_that_may_read_answers() -> None:
+    production = GatewayRig({"PYLON_CORS_ORIGIN": "https://reader.example", "PYLON_CSRF_ORIGINS": SITE})
+    dev = GatewayRig({"PYLON_CORS_ORIGIN": "", "PYLON_DEV_MODE": "1"})
+
+    for allowed in ("https://reader.example", SITE):
+        assert identify_stream(production, origin=allowed).origin_allowed
+    assert not identify_stream(production, origin="https://evil.example").origin_allowed
+    assert identify_stream(dev, origin="https://evil.example").origin_allowed
+    cookie = f"{COOKIE}={production.sessions.create('u1').token}"
+    assert not identify_stream(production, origin="https://reader.example", cookie=cookie).origin_allowed
 
 
 def test_an_ended_session_is_nobody(rig: GatewayRig) -> None:

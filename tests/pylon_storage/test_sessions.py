@@ -6,7 +6,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from pylon_auth.sessions import Session
+from pylon_auth.sessions import Session, SessionFate
 from pylon_core.clock import SystemClock
 from pylon_core.manifest import parse_manifest
 from pylon_storage import NoFaults, SqliteStore, SqlSessionBackend
@@ -78,8 +78,8 @@ def test_what_is_removed_is_returned_once(store: SqliteStore) -> None:
         backend.save(session)
 
     assert backend.list_for_user("u1") == [mine, too]
-    assert backend.delete(mine.token_hash) == mine
-    assert backend.delete(mine.token_hash) is None
+    assert backend.delete(mine.token_hash, SessionFate.ENDED) == mine
+    assert backend.delete(mine.token_hash, SessionFate.ENDED) is None
     assert backend.delete_for_user("u1") == [too]
     assert backend.list_for_user("u2") == [other]
 
@@ -107,7 +107,9 @@ def test_sessions_are_found_by_their_public_ids(store: SqliteStore) -> None:
     assert list(backend.load_by_ids([])) == []
 
 
-def test_a_notice_says_which_session_it_is_about() -> None:
+def test_a_notice_says_which_session_it_is_about_and_what_became_of_it() -> None:
     session = make_session("a")
 
-    assert read_notice(f"{session.token_hash.hex()} {session.id}") == (session.token_hash, session.id)
+    notice = f"{session.token_hash.hex()} {session.id} changed"
+
+    assert read_notice(notice) == (session.token_hash, session.id, SessionFate.CHANGED)

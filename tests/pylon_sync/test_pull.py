@@ -6,7 +6,7 @@ import pytest
 
 from pylon_core.errors import PylonError
 from pylon_http import ChangeEvent, ChangeKind, LogPage
-from pylon_sync.pull import PAGE_EVENTS_MAX, PullPage, pull
+from pylon_sync.pull import PAGE_EVENTS_MAX, PullPage, following, pull
 
 
 class Log:
@@ -45,7 +45,7 @@ def odd(event: ChangeEvent) -> int | None:
         (Log([1]), 1, PullPage([], 1, False)),
         (Log([1, 2, 3]), 1, PullPage([2, 3], 3, False)),
         (Log([1, 2, 3]), 3, PullPage([], 3, False)),
-        (Log(range(1, 10), dropped=[9]), 0, PullPage([1, 2, 3, 4, 5, 6, 7, 8], 9, False)),
+        (Log(range(1, 10), dropped=[9]), 0, PullPage([1, 2, 3, 4, 5, 6, 7, 8], 9, False, 9)),
     ],
     ids=["empty", "first", "at head", "behind", "level", "newest entry dropped"],
 )
@@ -101,12 +101,34 @@ def test_a_cursor_that_missed_nothing_goes_on(since: int, shown: list[int]) -> N
 
 
 def test_a_fresh_replica_is_never_handed_a_cursor_that_would_be_refused() -> None:
-    """With old rows still below the floor, its first page reaches beyond it, however long that is."""
+    """With old rows still below the floor, its first answer reaches beyond it, however long that is."""
     newest = 3 * PAGE_EVENTS_MAX
     log = Log(range(1, newest + 1), dropped=[newest - 10])
 
-    page = pull(log, 0, everything)
+    first = pull(log, 0, everything)
+    assert first.is_unfinished
+    pages = [first, *following(log, first, everything)]
 
-    assert page.last_seq >= log.floor
-    assert page.changes == [seq for seq in range(1, page.last_seq + 1) if seq != log.floor]
-    assert pull(log, page.last_seq, everything).last_seq == newest
+    last_seq = pages[-1].last_seq
+    assert [page.is_unfinished for page in pages] == [True, True, False]
+    assert last_seq >= log.floor
+    shown = [seq for page in pages for seq in page.changes]
+    assert shown == [seq for seq in range(1, last_seq + 1) if seq != log.floor]
+    assert pull(log, last_seq, everything).last_seq == newest
+
+
+def test_an_answer_that_the_log_was_compacted_under_breaks_off() -> None:
+    log = Log(range(1, 3 * PAGE_EVENTS_MAX + 1), dropped=[2 * PAGE_EVENTS_MAX])
+    first = pull(log, 0, everything)
+    pages = following(log, first, everything)
+
+    log.floor += 1
+
+    with pytest.raises(PylonError) as broken:
+        next(pages)
+    assert (broken.value.code, broken.value.status) == ("NOT_AVAILABLE", 503)
+
+
+@pytest.mark.parametrize("since", [0, 700])
+def test_an_ordinary_page_is_finished(since: int) -> None:
+    assert not pull(Log(range(1, 3 * PAGE_EVENTS_MAX), dropped=[400]), since, everything).is_unfinished

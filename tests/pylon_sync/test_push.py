@@ -12,11 +12,12 @@ from pylon_core.manifest import parse_manifest
 from pylon_http import DataError, Row, TxStore
 from pylon_storage import EphemeralStore
 from pylon_sync.push import (
+    CHANGES_MAX,
     ID_CHARS_MAX,
     STRETCH_S,
+    Pusher,
     PushOutcome,
     PushResult,
-    operation_scope,
     parse_push,
     push,
 )
@@ -24,7 +25,7 @@ from tests.pylon_auth.memory_backend import SetClock
 from tests.strategies.documents import app, entity, field
 
 MANIFEST = parse_manifest(jsontext.encode(app(entities=[entity(fields=[field("title", unique=True)])])))
-SCOPE = operation_scope("alice", "c1")
+ALICE = Pusher("alice", "c1")
 STOPPED = SetClock()
 
 Change = dict[str, Any]
@@ -88,12 +89,12 @@ def delete(row_id: str, op_id: str | None = None) -> Change:
 def send(
     store: EphemeralStore,
     *changes: Change,
-    scope: str = SCOPE,
+    pusher: Pusher = ALICE,
     writes: OpenWrites | None = None,
     clock: Clock = STOPPED,
 ) -> PushOutcome:
     request = parse_push(jsontext.encode({"changes": changes}))
-    return store.transact(lambda tx: push(tx, request.changes, scope, writes or OpenWrites(), clock))
+    return store.transact(lambda tx: push(tx, request.changes, pusher, writes or OpenWrites(), clock))
 
 
 def titles(store: EphemeralStore) -> dict[str, str]:
@@ -188,6 +189,70 @@ def test_a_repeated_insert_without_a_possible_id_tells_the_one_it_got(store: Eph
     assert send(store, insert("", "A", "op1")).results == [PushResult("op1", "deduped", stored.row_id)]
 
 
+def test_changes_of_a_row_that_got_another_id_find_it_in_the_same_push_and_in_later_ones(
+    store: EphemeralStore,
+) -> None:
+    first = send(store, insert("my row", "A", "op1"), update("my row", "B", "op2"))
+    stored_id = first.results[0].row_id
+    assert [result.row_id for result in first.results] == [stored_id] * 2
+    assert titles(store) == {stored_id: "B"}
+
+    later = send(store, update("my row", "C", "op3"), delete("my row", "op4"), delete("my row", "op4"))
+
+    assert [(result.status, result.row_id) for result in later.results] == [
+        ("applied", stored_id),
+        ("applied", stored_id),
+        ("deduped", stored_id),
+    ]
+    assert titles(store) == {}
+
+
+@pytest.mark.parametrize(
+    ("pusher", "entity"), [(Pusher("bob", "c1"), "Note"), (Pusher("alice", "c2"), "Note"), (ALICE, "Memo")]
+)
+def test_only_the_client_that_named_a_row_so_and_only_in_its_entity(
+    store: EphemeralStore, pusher: Pusher, entity: str
+) -> None:
+    send(store, insert("my row", "A", "op1"))
+
+    outcome = send(store, {**update("my row", "B", "op2"), "entity": entity}, pusher=pusher)
+
+    assert (outcome.applied, len(outcome.errors)) == (0, 1)
+
+
+def test_a_name_that_stands_for_a_row_is_taken(store: EphemeralStore) -> None:
+    send(store, insert("my row", "A", "op1"))
+
+    outcome = send(store, insert("my row", "B", "op2"))
+
+    assert outcome.errors == ["insert Note: Note already has a row with this id."]
+
+
+@pytest.mark.parametrize("row_id", ["", "x" * (ID_CHARS_MAX + 1), "a\0b"], ids=["none", "long", "nul"])
+def test_what_can_name_no_row_is_given_up_for_its_fresh_id(store: EphemeralStore, row_id: str) -> None:
+    outcome = send(store, insert(row_id, "A"), insert(row_id, "B"), update(row_id, "C"))
+
+    assert (outcome.applied, sorted(titles(store).values())) == (2, ["A", "B"])
+
+
+def test_a_refused_operation_is_not_remembered(store: EphemeralStore) -> None:
+    for change in (update("gone", "A", "op1"), insert("a b", None, "op1"), insert("a", None, "op1")):
+        send(store, change)
+
+    assert send(store, insert("a", "A", "op1")).results == [PushResult("op1", "applied", "a")]
+
+
+def test_a_push_has_a_bound(store: EphemeralStore) -> None:
+    changes = [delete("a")] * CHANGES_MAX
+    assert len(parse_push(jsontext.encode({"changes": changes})).changes) == CHANGES_MAX
+
+    with pytest.raises(PylonError) as refused:
+        parse_push(jsontext.encode({"changes": [*changes, delete("a")]}))
+
+    assert (refused.value.code, refused.value.status) == ("PAYLOAD_TOO_LARGE", 413)
+    assert refused.value.hint is not None
+
+
 def test_an_operation_twice_in_one_push_is_applied_once(store: EphemeralStore) -> None:
     outcome = send(store, insert("a", "A", "op1"), insert("b", "B", "op1"))
 
@@ -205,7 +270,7 @@ def test_what_follows_a_repeated_operation_is_still_applied(store: EphemeralStor
 
 @pytest.mark.parametrize("op_id", [None, ""])
 def test_without_an_operation_id_nothing_is_remembered(store: EphemeralStore, op_id: str | None) -> None:
-    send(store, update("gone", "X", op_id), scope=SCOPE)
+    send(store, update("gone", "X", op_id))
     assert send(store, insert("a", "A", op_id)).applied == 1
     assert send(store, insert("b", "B", op_id)).deduped == 0
     assert titles(store) == {"a": "A", "b": "B"}
@@ -213,13 +278,13 @@ def test_without_an_operation_id_nothing_is_remembered(store: EphemeralStore, op
 
 @pytest.mark.parametrize(
     "other",
-    [operation_scope("bob", "c1"), operation_scope("alice", "c2"), operation_scope("alice", None)],
+    [Pusher("bob", "c1"), Pusher("alice", "c2"), Pusher("alice", None)],
     ids=["user", "client", "no client"],
 )
-def test_operation_ids_belong_to_a_user_and_a_client(store: EphemeralStore, other: str) -> None:
+def test_operation_ids_belong_to_a_user_and_a_client(store: EphemeralStore, other: Pusher) -> None:
     send(store, insert("a", "A", "op1"))
 
-    outcome = send(store, insert("b", "B", "op1"), scope=other)
+    outcome = send(store, insert("b", "B", "op1"), pusher=other)
 
     assert (outcome.applied, outcome.deduped) == (1, 0)
 
@@ -227,7 +292,10 @@ def test_operation_ids_belong_to_a_user_and_a_client(store: EphemeralStore, othe
 def test_scopes_of_different_pairs_differ() -> None:
     pairs = [("a", "b"), ("a,b", None), ('a","b', None), ("a", None), ("a", ""), ("", "a"), ("a", "null")]
 
-    assert len({operation_scope(user_id, client_id) for user_id, client_id in pairs}) == len(pairs)
+    pushers = [Pusher(user_id, client_id) for user_id, client_id in pairs]
+    scopes = [pusher.operations for pusher in pushers]
+    scopes += [pusher.renamed(entity) for pusher in pushers for entity in ("a", "null", '","')]
+    assert len(set(scopes)) == len(scopes)
 
 
 def test_when_its_time_is_over_the_rest_is_left_for_another_transaction(store: EphemeralStore) -> None:
@@ -266,6 +334,7 @@ def test_a_failing_database_undoes_the_whole_push(store: EphemeralStore) -> None
         b'{"changes": [{"entity": "Note", "row_id": 7, "kind": "delete"}]}',
         b'{"changes": [{"entity": "Note", "row_id": "a", "kind": "insert", "data": []}]}',
         b'{"changes": [], "client_id": 7}',
+        b'{"changes": [], "client_id": "a\\u0000b"}',
         b'{"changes": [], "client_id": "%s"}' % (b"x" * (ID_CHARS_MAX + 1)),
         b'{"changes": ' + b"[" * 300 + b"]" * 300 + b"}",
         b'{"changes": [{"entity": "Note", "row_id": "a", "kind": "insert", "data": %s}]}'

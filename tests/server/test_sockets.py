@@ -1,12 +1,13 @@
 """Who may open a sync socket on a real server, by which credential, from which page, on which port."""
 
 import socket
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.server.rig import ADMIN_TOKEN, LiveSocket, Server, serving, write_app
+from tests.server.rig import ADMIN_TOKEN, LiveSocket, Server, notes_app, serving, until, write_app
 from tests.support.servers import free_ports_in_a_row
 
 REFUSED = 1008
@@ -61,6 +62,86 @@ def test_a_bad_credential_never_falls_through_to_a_good_one(shared: Server, toke
     client = shared.socket("bad", headers=headers(Cookie=f"notes_session={token}"))
 
     assert client.close_code() == REFUSED
+
+
+def test_a_subprotocol_that_cannot_be_read_never_falls_through_either(shared: Server, token: str) -> None:
+    client = shared.socket("%zz", headers=headers(Cookie=f"notes_session={token}"))
+
+    assert client.subprotocol is None
+    assert client.close_code() == REFUSED
+
+
+def test_the_header_decides_over_the_subprotocol(shared: Server) -> None:
+    (ann, ann_id), (bob, _) = shared.guest(), shared.guest()
+    _, note = shared.request("POST", "/api/entities/Note", {"title": "mine", "ownerId": ann_id}, token=ann)
+
+    client = shared.socket(bob, headers=headers(Authorization=f"Bearer {ann}"))
+
+    assert client.subprotocol == f"bearer.{bob}"
+    assert note["id"] in (message.get("row_id") for message in client.messages())
+
+
+def test_a_socket_says_what_the_pull_says(shared: Server, token: str) -> None:
+    client = shared.socket(token)
+    _, post = shared.request("POST", "/api/entities/Post", {"title": "both ways"}, token=token)
+
+    message = next(message for message in client.messages() if message.get("row_id") == post["id"])
+    _, page = shared.request("GET", f"/api/sync/pull?since={message['seq'] - 1}", token=token)
+
+    assert message.keys() == {"seq", "entity", "row_id", "kind", "data", "timestamp"}
+    assert page["changes"][0] == message
+
+
+def test_presence_is_signed_and_its_end_told_whatever_else_is_said(shared: Server) -> None:
+    (ann, ann_id), (bob, _) = shared.guest(), shared.guest()
+    speaker, listener = shared.socket(ann), shared.socket(bob)
+
+    for nonsense in ("not json", "[]", '{"type": "presence"', '{"type":"crdt-subscribe","entity":1}'):
+        speaker.say(nonsense)
+    speaker.say('{ "data" : {"x": 1}, "from": "someone-else",\n "type": "presence", "event": "update"}')
+
+    expected = {"type": "presence", "event": "update", "data": {"x": 1}, "from": ann_id}
+    for client in (speaker, listener):
+        assert expected in (message for message in client.messages() if message.get("event") == "update")
+    speaker.leave()
+    ends = (message for message in listener.messages() if message.get("event") == "disconnect")
+    assert next(ends)["type"] == "presence"
+
+
+def test_an_address_has_64_sockets(tmp_path: Path) -> None:
+    with serving(write_app(tmp_path), env={"PYLON_TRUST_PROXY_HOPS": "1"}) as server:
+        token, other = server.guest()[0], server.guest()[0]
+        here, elsewhere = headers(X_Forwarded_For="203.0.113.7"), headers(X_Forwarded_For="203.0.113.8")
+        held = [server.socket(token, headers=here) for _ in range(64)]
+        assert all(client.is_open() for client in held)
+
+        refused = server.socket(other, headers=here)
+
+        assert (refused.refused_with, refused.retry_after) == (429, "5")
+        assert server.socket(other, headers=elsewhere).is_open()
+        held[0].leave()
+        until(lambda: not server.socket(other, headers=here).is_refused, "the free slot")
+
+
+def test_a_user_has_100_sockets(tmp_path: Path) -> None:
+    with serving(write_app(tmp_path), env={"PYLON_TRUST_PROXY_HOPS": "1"}) as server:
+        token, _ = server.guest()
+        addresses = [headers(X_Forwarded_For=f"203.0.113.{number // 50}") for number in range(101)]
+        held = [server.socket(token, headers=address) for address in addresses[:100]]
+        assert all(client.is_open() for client in held)
+
+        assert server.socket(token, headers=addresses[100]).refused_with == 429
+
+
+def test_a_socket_ends_with_its_session(tmp_path: Path) -> None:
+    """Within seconds, and without anything being sent."""
+    folder = write_app(tmp_path, notes_app(auth={"session": {"expires_in": 2}}))
+    with serving(folder) as server:
+        client = server.socket(server.guest()[0])
+        opened = time.monotonic()
+
+        assert client.close_code() == REFUSED
+        assert time.monotonic() - opened < 5
 
 
 @pytest.mark.parametrize(

@@ -103,12 +103,13 @@ class DataApi:
         dev_mode: bool = False,
         clock: Clock | None = None,
         engine: str | None = None,
+        store_clock: Clock | None = None,
     ) -> None:
         clock = clock or SystemClock()
         self.manifest: AppManifest = parse_manifest(jsontext.encode(document))
         self.policies = PolicyEngine(self.manifest, default_allow=dev_mode)
         watched = watched_fields(self.manifest, self.policies)
-        self.store = ENGINES[engine or engine_of_tests()](self.manifest, watched)
+        self.store = ENGINES[engine or engine_of_tests()](self.manifest, watched, store_clock or SystemClock())
         backend = SqlSessionBackend(self.store.tables)
         self.ctx = RouterContext(
             manifest=self.manifest,

@@ -11,7 +11,7 @@ import time
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 START_SECONDS = 30
 STOP_SECONDS = 20
@@ -25,15 +25,22 @@ def free_port() -> int:
 
 
 def free_ports_in_a_row() -> int:
-    """The first of two neighbouring ports that nobody listens on now."""
+    """The first of three neighbouring ports that nobody listens on now."""
     while True:
         first = free_port()
-        with suppress(OSError), socket.create_server(("127.0.0.1", first + 1)):
+        with (
+            suppress(OSError),
+            socket.create_server(("127.0.0.1", first + 1)),
+            socket.create_server(("127.0.0.1", first + 2)),
+        ):
             return first
 
 
 class ServerProcess:
     """``pylon dev`` on an app folder. ``log`` is the file its output goes to."""
+
+    program: ClassVar[str] = "pylon_cli"
+    """The module that is run."""
 
     def __init__(self, app: Path, *, env: Mapping[str, str] | None = None, port: int | None = None) -> None:
         self.app = app
@@ -46,7 +53,7 @@ class ServerProcess:
     def start(self, command: str = "dev", *, wait: bool = True) -> "ServerProcess":
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "pylon_cli", command, str(self.app), "--port", str(self.port)],
+                [sys.executable, "-m", self.program, command, str(self.app), "--port", str(self.port)],
                 env=self._env,
                 stdout=log,
                 stderr=subprocess.STDOUT,

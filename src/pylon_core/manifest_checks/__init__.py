@@ -12,13 +12,12 @@ Codes beyond the contract, errors:
 - INDEX_NAME_COLLISION: its database name ``<Entity>_<index>`` is also that of something else
 - RELATION_NAME_EMPTY, RELATION_DUPLICATE, RELATION_TARGET_NOT_FOUND, RELATION_FIELD_NOT_FOUND
 - SEARCH_FIELD_NOT_FOUND, SEARCH_FIELD_DUPLICATE, SEARCH_FIELD_TYPE, SEARCH_FIELD_SECRET
-- INVALID_CRDT_FIELD: a CRDT annotation its field's type cannot carry
+- INVALID_CRDT_FIELD: a CRDT annotation its field's type or name cannot carry
 
 Codes beyond the contract, warnings:
 
 - ENTITY_NAME_UNDERSCORE, FIELD_NAME_NOT_PORTABLE: works today, may not tomorrow or on Postgres
 - RELATION_HIDES_FIELD: expanding the relation replaces a field of the same name
-- CRDT_KIND_RESERVED: accepted, but every write to the field fails
 - SEARCH_LANGUAGE_UNKNOWN: words are found as they are written
 - ROUTE_MODE_UNKNOWN
 - AUTH_USER_ENTITY_NOT_FOUND, AUTH_USER_FIELD_NOT_FOUND: sign-in has nowhere to keep users, or shows or hides

@@ -12,7 +12,6 @@ _NUMBERS = frozenset({FieldKind.INT, FieldKind.FLOAT})
 _VALUES = frozenset(FieldKind) - {FieldKind.RICHTEXT}
 
 _CRDT_TYPES: Mapping[CrdtKind, frozenset[FieldKind]] = {"text": _TEXT, "counter": _NUMBERS}
-_CRDT_RESERVED: frozenset[CrdtKind] = frozenset({"counter", "list", "movable-list", "tree"})
 
 _DEFAULT_USER_ENTITY = "User"
 
@@ -108,10 +107,10 @@ def _search_list(entity: EntityDef, use: str, names: tuple[str, ...], allowed: f
                 f'{where}: field "{name}" is not declared.',
                 did_you_mean(name, (field.name for field in entity.fields)),
             )
-        elif field.kind is not None and field.kind not in allowed:
+        elif field.is_collection or (field.kind is not None and field.kind not in allowed):
             yield error(
                 "SEARCH_FIELD_TYPE",
-                f'{where}: field "{name}" has the type {field.type}.',
+                f'{where}: field "{name}" has the type {field.crdt if field.is_collection else field.type}.',
                 "allowed are " + ", ".join(kind for kind in FieldKind if kind in allowed),
             )
 
@@ -124,20 +123,21 @@ def _crdt_annotations(manifest: AppManifest) -> Findings:
 
 
 def _crdt_annotation(entity: EntityDef, field: FieldDef) -> Findings:
-    if field.crdt is None or field.kind is None:
+    if field.kind is None:
         return
-    allowed = _CRDT_TYPES.get(field.crdt)
+    where = f"{entity.name}.{field.name}"
+    allowed = None if field.crdt is None else _CRDT_TYPES.get(field.crdt)
     if allowed is not None and field.kind not in allowed:
         yield error(
             "INVALID_CRDT_FIELD",
-            f'{entity.name}.{field.name}: a field of type {field.type} cannot be the CRDT "{field.crdt}".',
+            f'{where}: a field of type {field.type} cannot be the CRDT "{field.crdt}".',
             f'"{field.crdt}" is for ' + ", ".join(sorted(allowed)),
         )
-    elif field.crdt in _CRDT_RESERVED:
-        yield warning(
-            "CRDT_KIND_RESERVED",
-            f'{entity.name}.{field.name}: the CRDT "{field.crdt}" is reserved; every write to it will fail.',
-            "remove the annotation",
+    elif field.crdt_kind != "lww" and "/" in field.name:
+        yield error(
+            "INVALID_CRDT_FIELD",
+            f'{where}: a collaborative document has no place for a {field.crdt_kind} with "/" in its name.',
+            'rename the field, or annotate it with the CRDT "lww"',
         )
 
 

@@ -136,6 +136,16 @@ def _search(entity: EntitySchemas) -> Operation:
     )
 
 
+def _merge(entity: EntitySchemas) -> Operation:
+    return Operation(
+        summary=f"Take edits into the collaborative document of a row of {entity.name}.",
+        tag=entity.name,
+        body=partial_record({"update": STRING}, ("update",)),
+        answers={200: whole(ok=YES)},
+        refusals=(409,),
+    )
+
+
 def _export(entity: EntitySchemas) -> Operation:
     return Operation(
         summary=f"All rows of {entity.name}.",
@@ -158,6 +168,7 @@ ENTITY_OPERATIONS: Mapping[tuple[str, str], Describe] = {
     ("GET", "/api/lookup/<entity>/<field>/<value...>"): _lookup,
     ("POST", "/api/aggregate/<entity>"): _aggregate,
     ("POST", "/api/search/<entity>"): _search,
+    ("POST", "/api/crdt/<entity>/<row_id...>"): _merge,
     ("GET", "/api/export/<entity>"): _export,
 }
 

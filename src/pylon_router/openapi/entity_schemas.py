@@ -31,9 +31,14 @@ _TYPES: Mapping[FieldKind, Schema] = {
 _COMPARISONS = ("$not", "$gt", "$gte", "$lt", "$lte")
 
 
+_NODE: Schema = record({"id": STRING, "parent": nullable(STRING), "index": INTEGER, "meta": JSON_OBJECT})
+
+
 def field_schema(field: FieldDef) -> Schema:
     schema = _TYPES.get(field.kind or FieldKind.STRING, STRING)
-    if field.id_target is not None:
+    if field.is_collection:
+        schema = array(_NODE if field.crdt == "tree" else schema)
+    elif field.id_target is not None:
         schema = {**schema, "description": f"The id of a row of {field.id_target}."}
     return nullable(schema) if field.optional else schema
 
@@ -94,6 +99,8 @@ class EntitySchemas(msgspec.Struct, frozen=True):
 
 
 def _constraint(field: FieldDef) -> Schema:
+    if field.is_collection:
+        return nullable(record({"$exists": BOOLEAN}))
     value = nullable(_TYPES.get(field.kind or FieldKind.STRING, STRING))
     operators: dict[str, Schema] = dict.fromkeys(_COMPARISONS, value)
     operators |= {"$in": array(value), "$like": STRING, "$exists": BOOLEAN}

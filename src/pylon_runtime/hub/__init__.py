@@ -1,8 +1,24 @@
-"""The hub: policy-filtered change events to WebSockets, encoded once and sent to many."""
+"""The hub: policy-filtered change events to WebSockets and event streams, encoded once and sent to many."""
 
+from pylon_runtime.hub.documents import Documents
+from pylon_runtime.hub.event_stream import STREAM_PATHS, EventStreamEndpoint, asks_for_stream
 from pylon_runtime.hub.hub import Hub, HubStats
 from pylon_runtime.hub.identity import SocketIdentity
 from pylon_runtime.hub.limits import HubLimits
-from pylon_runtime.hub.websocket import SYNC_PATHS, WebSocketEndpoint
+from pylon_runtime.hub.live import LiveQueries
+from pylon_runtime.hub.websocket import SYNC_PATHS, MessageHandler, WebSocketEndpoint
 
-__all__ = ["SYNC_PATHS", "Hub", "HubLimits", "HubStats", "SocketIdentity", "WebSocketEndpoint"]
+__all__ = [
+    "STREAM_PATHS",
+    "SYNC_PATHS",
+    "Documents",
+    "EventStreamEndpoint",
+    "Hub",
+    "HubLimits",
+    "HubStats",
+    "LiveQueries",
+    "MessageHandler",
+    "SocketIdentity",
+    "WebSocketEndpoint",
+    "asks_for_stream",
+]

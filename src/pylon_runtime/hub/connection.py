@@ -15,7 +15,9 @@ from collections import deque
 from collections.abc import Hashable
 from typing import TYPE_CHECKING
 
+from pylon_auth import NEVER_NS
 from pylon_auth.context import AuthContext
+from pylon_runtime.hub.wire import WEBSOCKET, Wire
 
 if TYPE_CHECKING:
     from pylon_runtime.hub.audience import Audience
@@ -40,6 +42,7 @@ class Connection:
         "backlog",
         "backlog_bytes",
         "blocked_since",
+        "expires_ns",
         "farewell",
         "fd",
         "follows",
@@ -51,16 +54,27 @@ class Connection:
         "sock",
         "state",
         "unsent",
+        "wire",
     )
 
     audience: "Audience"
     """Set when the dispatcher takes the connection in."""
 
     def __init__(
-        self, number: int, auth: AuthContext, audience_key: Hashable, sock: socket.socket, now: float
+        self,
+        number: int,
+        auth: AuthContext,
+        audience_key: Hashable,
+        sock: socket.socket,
+        now: float,
+        wire: Wire = WEBSOCKET,
+        expires_ns: int = NEVER_NS,
     ) -> None:
         self.number = number
         self.auth = auth
+        self.wire = wire
+        self.expires_ns = expires_ns
+        """When its session ends by itself."""
         self.audience_key = audience_key
         self.sock = sock
         self.fd = sock.fileno()
@@ -72,7 +86,7 @@ class Connection:
         self.blocked_since = now
         """When the kernel last took a byte while some were unsent."""
         self.farewell: bytes | None = None
-        """The close frame, to be sent once ``unsent`` is."""
+        """The last words, to be sent once ``unsent`` is."""
         self.outbox: deque[bytes] = deque()
         self.follows = True
         """Whether it is sent the change feed."""

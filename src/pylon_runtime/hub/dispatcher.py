@@ -16,13 +16,13 @@ from contextlib import suppress
 
 import structlog
 
+from pylon_auth import NEVER_NS
 from pylon_auth.context import AuthContext
 from pylon_core.clock import Clock
 from pylon_runtime.hub import close_codes
 from pylon_runtime.hub.audience import Audience, FellBehindError, FrameSource
 from pylon_runtime.hub.connection import Connection, ConnectionState
 from pylon_runtime.hub.feeds import Feed
-from pylon_runtime.hub.frames import PING, close_frame
 from pylon_runtime.hub.limits import HubLimits
 from pylon_runtime.hub.log import EventLog
 from pylon_runtime.hub.mailbox import Call, Mailbox
@@ -67,7 +67,8 @@ class Dispatcher:
         self._behind: deque[Connection] = deque()
         self._blocked: set[Connection] = set()
         self._overdue: dict[Connection, float] = {}
-        self._pings: deque[tuple[float, Connection]] = deque()
+        self._heartbeats: deque[tuple[float, Connection]] = deque()
+        self._next_expiry_ns = NEVER_NS
         self.connections: set[Connection] = set()
         self.frames_sent = 0
         self.closed_for_lag = 0
@@ -87,17 +88,20 @@ class Dispatcher:
 
     def join(self, connection: Connection) -> None:
         """Take a connection in, behind its audience by the replay; from here on it misses nothing."""
-        key = connection.audience_key
+        wire = connection.wire
+        key = (wire, connection.audience_key)
         audience = self._audiences.get(key)
         if audience is None:
-            audience = self._audiences[key] = Audience(key, connection.auth, self._log.end)
+            audience = self._audiences[key] = Audience(key, connection.auth, wire, self._log.end)
         audience.members += 1
         connection.audience = audience
         connection.position = min(self._log.replay_start(self._now - self._limits.replay_s), audience.position)
         self.connections.add(connection)
-        self._tenants.setdefault(connection.auth.tenant_id, {})[connection] = None
+        if wire.is_two_way:
+            self._tenants.setdefault(connection.auth.tenant_id, {})[connection] = None
         self._behind.append(connection)
-        self._pings.append((self._now + self._limits.ping_interval_s, connection))
+        self._heartbeats.append((self._now + self._limits.ping_interval_s, connection))
+        self._next_expiry_ns = min(self._next_expiry_ns, connection.expires_ns)
         if self._stop_at is not None:
             self.close(connection, close_codes.GOING_AWAY, "The server is stopping.")
         elif not self._is_on:
@@ -116,11 +120,11 @@ class Dispatcher:
             self._write(connection, _drain(connection.outbox))
 
     def close(self, connection: Connection, code: int, reason: str) -> None:
-        """Send a close frame after what is half sent, and nothing after it."""
+        """Say farewell after what is half sent, and nothing after it."""
         if connection.state is not _OPEN:
             return
         self._retire(connection, _CLOSING)
-        connection.farewell = close_frame(code, reason)
+        connection.farewell = connection.wire.farewell(code, reason)
         if connection.unsent is None:
             self._go_on(connection)
 
@@ -229,7 +233,7 @@ class Dispatcher:
     ) -> tuple[list[bytes], int]:
         """Frames for ``readers`` from ``start``; when they cannot be had, the readers are closed."""
         try:
-            return self._source.stretch(audience.auth, start, end)
+            return self._source.stretch(audience, start, end)
         except FellBehindError:
             for connection in list(readers):
                 self.close_for_lag(connection)
@@ -325,10 +329,11 @@ class Dispatcher:
             if connection.unsent is None:
                 self._write(connection, frame)
                 continue
-            connection.backlog.append(frame)
-            connection.backlog_bytes += len(frame)
             if connection.backlog_bytes > self._limits.backlog_bytes_max:
                 self.close_for_lag(connection)
+                continue
+            connection.backlog.append(frame)
+            connection.backlog_bytes += len(frame)
 
     def withdraw(self, connection: Connection) -> None:
         if connection.state is _OPEN and connection.follows:
@@ -349,6 +354,11 @@ class Dispatcher:
         connection.backlog.clear()
         for feed in self._feeds:
             feed.drop(connection)
+        if connection.wire.is_two_way:
+            self._part(connection)
+
+    def _part(self, connection: Connection) -> None:
+        """Its presence ends, which the others of its tenant are told."""
         tenant = self._tenants[connection.auth.tenant_id]
         del tenant[connection]
         if not tenant:
@@ -361,11 +371,11 @@ class Dispatcher:
         self.close(connection, close_codes.TRY_AGAIN_LATER, "The connection fell behind; pull, then reconnect.")
 
     def _say_farewell(self, connection: Connection) -> None:
-        if connection.farewell is not None:
-            frame, connection.farewell = connection.farewell, None
-            if not self._write(connection, frame):
+        if connection.farewell:
+            words, connection.farewell = connection.farewell, None
+            if not self._write(connection, words):
                 return
-        # The peer now reads the close frame and then the end, while its own close frame still finds us reading.
+        # The peer now reads the last words and then the end, while its own still find us reading.
         with suppress(OSError):
             connection.sock.shutdown(socket.SHUT_WR)
 
@@ -409,23 +419,33 @@ class Dispatcher:
             self.close_for_lag(connection)
         for connection in [c for c, due in self._overdue.items() if due <= self._now]:
             self._cut(connection)
-        self._ping()
+        self._close_expired()
+        self._beat()
 
     def _is_stuck(self, connection: Connection) -> bool:
         return connection.position < self._log.first or self._now - connection.blocked_since > self._limits.stall_s
 
-    def _ping(self) -> None:
+    def _close_expired(self) -> None:
+        """Looks through the connections only when the session of one, which may have left, is over."""
+        now_ns = self._clock.now_ns()
+        if now_ns < self._next_expiry_ns:
+            return
+        for connection in [c for c in self.connections if c.expires_ns <= now_ns]:
+            self.close(connection, close_codes.POLICY_VIOLATION, "The session expired.")
+        self._next_expiry_ns = min((c.expires_ns for c in self.connections if c.state is _OPEN), default=NEVER_NS)
+
+    def _beat(self) -> None:
         interval = self._limits.ping_interval_s
-        while self._pings and self._pings[0][0] <= self._now:
-            _, connection = self._pings.popleft()
+        while self._heartbeats and self._heartbeats[0][0] <= self._now:
+            _, connection = self._heartbeats.popleft()
             if connection.state is not _OPEN:
                 continue
-            if self._now - connection.heard > 2 * interval:
+            if connection.wire.is_two_way and self._now - connection.heard > 2 * interval:
                 self.close(connection, close_codes.GOING_AWAY, "The connection went silent.")
                 continue
             if connection.unsent is None:
-                self._write(connection, PING)
-            self._pings.append((self._now + interval, connection))
+                self._write(connection, connection.wire.heartbeat)
+            self._heartbeats.append((self._now + interval, connection))
 
 
 def _drain(outbox: deque[bytes]) -> bytes:

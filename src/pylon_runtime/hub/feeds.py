@@ -23,10 +23,14 @@ class Sender(Protocol):
     """The dispatcher, as feeds see it."""
 
     def push(self, connections: Collection[Connection], frame: bytes) -> None:
-        """Send each a frame after those pushed before; one that has too many waiting is closed, to ask again."""
+        """Send each a frame after those pushed before; one that has too many waiting is closed, to ask again.
+        Whoever ends thereby is dropped from every feed, so ``connections`` must not change with that."""
 
     def withdraw(self, connection: Connection) -> None:
         """Take a connection off the change feed for good: it hears only what is pushed to it."""
 
     def close_for_lag(self, connection: Connection) -> None:
         """For one that cannot be sent what it is to hear next."""
+
+    def close(self, connection: Connection, code: int, reason: str) -> None:
+        """Have it end for another reason. It is dropped from every feed before this returns."""

@@ -1,4 +1,4 @@
-"""The hub: committed changes in, WebSocket frames out (design §3.4).
+"""The hub: committed changes in, frames and event streams out (design §3.4).
 
 This is its face for the other threads: the store's committing thread publishes, reader threads register their
 sockets and leave, anyone may relay or end a session. Each call only appends something and rings; the
@@ -15,8 +15,10 @@ from queue import Empty, SimpleQueue
 
 import msgspec
 
+from pylon_auth import NEVER_NS
 from pylon_auth.context import AuthContext
 from pylon_core.clock import Clock
+from pylon_core.turns import blocking
 from pylon_http import ChangeEvent, DataStore
 from pylon_runtime.hub.audience import FrameSource, ReadPolicy
 from pylon_runtime.hub.connection import Connection
@@ -27,6 +29,7 @@ from pylon_runtime.hub.log import EventLog
 from pylon_runtime.hub.mailbox import Call, Mailbox
 from pylon_runtime.hub.priming import recent
 from pylon_runtime.hub.relay import RelayQueue
+from pylon_runtime.hub.wire import WEBSOCKET, Wire
 from pylon_runtime.threads import join, spawn
 from pylon_sync.wire import Projection
 
@@ -75,6 +78,21 @@ class Hub:
         """Have the dispatcher make a call on its thread; false when it has ended."""
         return self._mailbox.post(call)
 
+    def await_call(self, call: Call) -> None:
+        """As ``post``, returning once the call is made, or will never be."""
+        made = threading.Lock()
+        made.acquire()
+
+        def make() -> None:
+            try:
+                call()
+            finally:
+                made.release()
+
+        if self._thread is not None and self._mailbox.post(make):
+            with blocking():
+                made.acquire()
+
     def start(self) -> None:
         with self._lock:
             if self._thread is None and not self._is_stopped:
@@ -109,15 +127,17 @@ class Hub:
         if self._dispatcher.connections:
             self._mailbox.ring()
 
-    def register(self, auth: AuthContext, sock: socket.socket) -> Connection | None:
-        """Take over writing to an open WebSocket: the recent visible events, then live ones.
+    def register(
+        self, auth: AuthContext, sock: socket.socket, wire: Wire = WEBSOCKET, expires_ns: int = NEVER_NS
+    ) -> Connection | None:
+        """Take over writing to an open socket: the recent visible events, then live ones, until it expires.
 
         From now on only ``reply`` may write to it, and it may be closed only after ``leave``. ``None`` when
         the hub is not running.
         """
-        connection = Connection(
-            next(self._numbers), auth, self._policy.audience(auth), sock, self._clock.monotonic()
-        )
+        now = self._clock.monotonic()
+        audience = self._policy.audience(auth)
+        connection = Connection(next(self._numbers), auth, audience, sock, now, wire, expires_ns)
         if self._thread is None or not self._mailbox.post(partial(self._dispatcher.join, connection)):
             return None
         return connection

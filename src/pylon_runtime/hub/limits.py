@@ -8,7 +8,12 @@ class HubLimits(msgspec.Struct, frozen=True, kw_only=True):
     """Longest message a client may send (PYLON_WS_MAX_FRAME, contract 05 §6.2); a longer one ends its socket."""
 
     connections_per_peer_max: int = 64
-    """Contract 05 §6.2. Behind a proxy the peer is the client's own address, so this is per household."""
+    """Contract 05 §6.1, on each listener. Behind a proxy the peer is the client's own address, so this is per
+    household."""
+
+    connections_per_user_max: int = 100
+    """As much, whatever addresses they come from: all the tabs and devices of a person, not a stolen token's
+    army."""
 
     log_events_max: int = 10_000
     log_bytes_max: int = 64 << 20
@@ -45,7 +50,7 @@ class HubLimits(msgspec.Struct, frozen=True, kw_only=True):
     """What feeds may push to a connection that is not taking bytes, before it is closed."""
 
     relay_bytes_max: int = 64 << 10
-    """Longest presence or topic message passed on."""
+    """Longest text message read: presence and topics to be passed on, and requests."""
 
     relay_backlog_bytes_max: int = 1 << 20
     """Relays that may wait for the dispatcher; more are dropped, so that a flood cannot hold up change events."""
@@ -53,3 +58,29 @@ class HubLimits(msgspec.Struct, frozen=True, kw_only=True):
     relay_messages_per_s: float = 60.0
     relay_bytes_per_s: float = 128 << 10
     """What one connection may have passed on: a pointer moving at screen rate, and short documents."""
+
+    requests_per_s: float = 60.0
+    requests_burst: int = 600
+    """Subscribing and the like, of one connection. One that comes back asks at once for all it had; whoever goes
+    on like that is served no faster, and nothing is passed over."""
+
+    documents_per_connection_max: int = 256
+    """Documents that one connection hears of: what an editor shows, with a lot to spare."""
+
+    document_subscriptions_max: int = 100_000
+    """Of all connections together; each takes about 300 bytes."""
+
+    live_queries_per_connection_max: int = 64
+    """Live queries that one connection subscribes to: what a screen shows, with a lot to spare."""
+
+    live_queries_max: int = 10_000
+    """Different ones of all connections together, equal ones of equal readers counted once."""
+
+    live_query_spare_min: int = 16
+    live_query_spare_max: int = 256
+    """Rows kept behind a live query's limit, in between as many as within it: so many may leave before the store
+    is asked again."""
+
+    live_query_bytes_max: int = 16 << 20
+    live_queries_bytes_max: int = 256 << 20
+    """What the rows kept of one live query, and of all, take in memory, about; more are refused."""

@@ -3,7 +3,7 @@
 Positions are consecutive where seqs may jump, so a cursor is one integer and falling out of the log is one
 comparison. The committing thread appends and evicts under the lock; the dispatcher, the only reader, looks
 entries up without it and takes a missing one as evicted. At the start of a server, what is appended waits until
-the log has been primed with what came before it. The two frames of an entry are made by the
+the log has been primed with what came before it. The two messages of an entry are encoded by the
 dispatcher, each at most once.
 """
 
@@ -14,22 +14,23 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from pylon_http import ChangeEvent
+from pylon_runtime.hub.wire import Encoded
 
-_ENTRY_BYTES = 600
+_ENTRY_BYTES = 1_000
 """About what an entry takes besides its values."""
 
 
 class LogEntry:
-    """An event, when it arrived, how many bytes the log had taken in by then, and its frames once made."""
+    """An event, when it arrived, how many bytes the log had taken in by then, and its messages once encoded."""
 
-    __slots__ = ("arrived", "bytes_so_far", "delete_frame", "event", "row_frame")
+    __slots__ = ("arrived", "as_delete", "as_row", "bytes_so_far", "event")
 
     def __init__(self, event: ChangeEvent, arrived: float, bytes_so_far: int) -> None:
         self.event = event
         self.arrived = arrived
         self.bytes_so_far = bytes_so_far
-        self.row_frame: bytes | None = None
-        self.delete_frame: bytes | None = None
+        self.as_row: Encoded | None = None
+        self.as_delete: Encoded | None = None
 
 
 class EventLog:
@@ -116,20 +117,22 @@ class EventLog:
 def _weight(event: ChangeEvent) -> int:
     weight = _ENTRY_BYTES
     if event.row is not None:
-        weight += _values_bytes(event.row)
+        weight += values_bytes(event.row)
     if event.before is not None:
-        weight += _values_bytes(event.before)
+        weight += values_bytes(event.before)
+    if event.delta is not None:
+        weight += len(event.delta)
     return weight
 
 
-def _values_bytes(row: Mapping[str, Any]) -> int:
-    """Twice the text, once as the row and once in the frame; close enough for a bound."""
+def values_bytes(row: Mapping[str, Any]) -> int:
+    """Three times the text: in the row, in its JSON and in a frame; close enough for a bound."""
     total = 0
     for value in row.values():
         if isinstance(value, str):
-            total += 2 * len(value) + 64
+            total += 3 * len(value) + 64
         elif isinstance(value, list | dict):
-            total += 2 * len(str(value)) + 64
+            total += 3 * len(str(value)) + 64
         else:
             total += 32
     return total

@@ -11,6 +11,7 @@ import psycopg
 from pylon_core.manifest import AppManifest
 from pylon_http import DataError
 from pylon_storage import schema, sessions
+from pylon_storage.crdt import snapshots
 from pylon_storage.files.index import TABLES as FILE_TABLES
 from pylon_storage.postgres import changelog
 from pylon_storage.postgres.changelog import LogEra
@@ -63,10 +64,12 @@ def bring_up(connection: Connection, manifest: AppManifest, visibility: str) -> 
             *schema.log_additions(existing, "BYTEA"),
             *schema.additions(manifest, existing, PostgresDialect()),
         )
-        for text in (*changelog.TABLES, *sessions.TABLES, *FILE_TABLES, *additions):
+        for text in (*changelog.TABLES, *sessions.TABLES, *FILE_TABLES, snapshots.POSTGRES_TABLE, *additions):
             # Also where there is nothing to create, it would wait for all who write to the table, and they for it.
             if _created_index(text) not in indexes:
                 connection.execute(text.encode())
+        for cleaning in snapshots.cleaning(manifest):
+            statements.all(*cleaning)
         prepare(statements, manifest, PostgresDialect(), TsvectorIndex)
         # Last, since everybody waits at the end of the log.
         newest = changelog.renew_for(statements, visibility)

@@ -38,6 +38,8 @@ SCHEMA_LOCK = 0x70796C6F6E02
 """Advisory lock: making and changing tables."""
 RETRY_LOCK = 0x70796C6F6E03
 """Advisory lock: transactions that lost several times go one at a time."""
+UPKEEP_LOCK = 0x70796C6F6E04
+"""Advisory lock: one server at a time compacts the log."""
 
 TABLES = (
     (
@@ -67,8 +69,9 @@ _APPEND = (
 _ERA = b"SELECT last_value, (SELECT value FROM _pylon_meta WHERE key = 'visibility') FROM _pylon_log_era"
 _PAGE = (
     "SELECT seq, entity, row_id, kind, data, before, timestamp_ms, delta,"
-    " (SELECT value FROM _pylon_meta WHERE key = 'visibility') FROM _pylon_changes WHERE seq > ?"
-    " ORDER BY seq LIMIT ?"
+    " (SELECT value FROM _pylon_meta WHERE key = 'visibility'),"
+    " (SELECT value::bigint FROM _pylon_meta WHERE key = 'compacted_to')"
+    " FROM _pylon_changes WHERE seq > ? ORDER BY seq LIMIT ?"
 )
 _EXTENT = (
     "SELECT (SELECT coalesce(max(seq), 0) FROM _pylon_changes),"
@@ -213,17 +216,28 @@ def extent(statements: Statements) -> Extent:
     return Extent(max(newest, floor), floor, visibility)
 
 
-def page(statements: Statements, since: int, limit: int) -> tuple[Sequence[ChangeEvent], str | None]:
-    """At most ``limit`` entries after ``since``, fewer where they are large, and for which policies they are
-    written, if there are any."""
+class Stretch(NamedTuple):
+    """Some entries; for which policies they are written; up to where entries that were followed by others of the
+    same row may be gone. The last two say nothing where there are no entries."""
+
+    events: Sequence[ChangeEvent]
+    visibility: str | None
+    compacted_to: int
+
+
+def page(statements: Statements, since: int, limit: int) -> Stretch:
+    """At most ``limit`` entries after ``since``, fewer where they are large."""
     found = _sized(statements, since, limit)
-    return [_event(columns) for *columns, _ in found], found[0][-1] if found else None
+    if not found:
+        return Stretch([], None, 0)
+    *_, visibility, compacted_to = found[0]
+    return Stretch([_event(columns[:-2]) for columns in found], visibility, compacted_to or 0)
 
 
 def log_page(statements: Statements, since: int, limit: int) -> tuple[LogPage, str | None]:
     """``statements`` see one state."""
     newest, floor, visibility = extent(statements)
-    events, _ = page(statements, since, limit)
+    events = page(statements, since, limit).events
     return LogPage(events, bool(events) and events[-1].seq < newest, newest, floor), visibility
 
 

@@ -19,6 +19,7 @@ from pylon_core.manifest import AppManifest
 from pylon_http import ChangeEvent, DataError, DataStore, LogPage, Outcome, Reader, Row, TxStore
 from pylon_storage.catalog import Catalog
 from pylon_storage.counts import CountCache, SnapshotReader
+from pylon_storage.crdt.entity_documents import new_keeping
 from pylon_storage.faults import FaultPoints
 from pylon_storage.postgres import changelog
 from pylon_storage.postgres.bring_up import bring_up
@@ -33,6 +34,7 @@ from pylon_storage.postgres.publication import Page, Publication
 from pylon_storage.postgres.statements import ReadStatements, SingleStatements
 from pylon_storage.postgres.tables import PostgresTables
 from pylon_storage.postgres.transactions import Transaction, TransactionRunner
+from pylon_storage.postgres.upkeep import PostgresUpkeep
 from pylon_storage.postgres.url import conninfo
 from pylon_storage.rows import SqlTx
 from pylon_storage.search.index import text_index
@@ -68,8 +70,13 @@ class PostgresStore:
         where = conninfo(url)
         self._ids = RowIds(clock, secrets.randbits(32))
         origin = self._ids.next()
+        self._documents = new_keeping()
         catalog_watching = partial(
-            Catalog, manifest, PostgresDialect(), index_of=partial(text_index, TsvectorIndex)
+            Catalog,
+            manifest,
+            PostgresDialect(),
+            index_of=partial(text_index, TsvectorIndex),
+            keeping=self._documents,
         )
         self._catalog = catalog_watching(watched)
         self._watching_all = catalog_watching(
@@ -89,6 +96,8 @@ class PostgresStore:
             self._pool, self._hand_over, self._publish_missed, clock, faults, origin, era
         )
         self._committer = GroupCommitter(self._runner, partial(self._pool.long_work, 0), clock)
+        self.upkeep = PostgresUpkeep(self.tables, self._pool, partial(connect, where))
+        """For whoever compacts the log."""
         self._follower = Follower(
             partial(self._connect, where), self._publication, self._notices, self._pool.cut, origin
         )
@@ -155,6 +164,7 @@ class PostgresStore:
     def close(self) -> None:
         self._committer.close()
         self._runner.close()
+        self._documents.quarantine.close()
         self._follower.stop(STOP_SECONDS)
         self._pool.close()
 
@@ -191,10 +201,21 @@ class PostgresStore:
 
     def _page(self, since: int, limit: int) -> Page:
         with self._pool.lend_replaceable() as loan:
-            events, visibility = changelog.page(SingleStatements(loan), since, limit)
+            events, visibility, compacted_to = changelog.page(SingleStatements(loan), since, limit)
         if events:
             self._note_policies(visibility)
-        return [self._catalog.current(event) for event in events] if self._log_is_ours else []
+        if not self._log_is_ours:
+            return []
+        if since < compacted_to:
+            self._start_over(since)
+        return [self._catalog.current(event) for event in events]
+
+    def _start_over(self, since: int) -> None:
+        """The log went on without us for so long that it was compacted meanwhile. A replica pulls past what is
+        gone; a socket was to be sent it."""
+        log.warning("log_compacted_unread", since=since)
+        self._turned(False)  # noqa: FBT003 - as it is told
+        self._turned(True)  # noqa: FBT003 - the same
 
     def _hand_over(self, events: Sequence[ChangeEvent], era: LogEra) -> None:
         if era.is_ours:

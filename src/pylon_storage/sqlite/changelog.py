@@ -100,9 +100,15 @@ def start_at(connection: apsw.Connection, seq: int) -> None:
 
 
 def log_page(connection: apsw.Connection, since: int, limit: int, newest: int) -> LogPage:
-    events, has_more = page(connection, since, limit)
+    """The floor is that of the same state: a page of before it rose, or of after, would be taken for complete."""
+    connection.execute("BEGIN")
+    try:
+        events, has_more = page(connection, since, limit)
+        lowest = floor(connection)
+    finally:
+        connection.execute("ROLLBACK")
     last = events[-1].seq if events else 0
-    return LogPage(events, has_more, max(newest, last), floor(connection))
+    return LogPage(events, has_more, max(newest, last, lowest), lowest)
 
 
 def _set(connection: apsw.Connection, key: str, value: str) -> None:

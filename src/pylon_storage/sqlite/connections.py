@@ -17,6 +17,8 @@ from pylon_storage.sqlite.translate import opening
 
 READERS_MAX = 16
 READER_CACHE_KIB = 8 * 1024
+SURVEYOR_CACHE_KIB = 4 * 1024
+"""What sorting takes of memory; the rest of it is done in a temporary file."""
 WRITER_CACHE_KIB = 32 * 1024
 BUSY_TIMEOUT_MS = 5_000
 STATEMENTS_MAX = 256
@@ -44,6 +46,15 @@ def open_reader(path: Path, *, vfs: str | None = None) -> apsw.Connection:
     connection.pragma("wal_autocheckpoint", 0)
     connection.pragma("cache_size", -READER_CACHE_KIB)
     connection.register_fts5_function(RELEVANCE, relevance)
+    return connection
+
+
+def open_surveyor(path: Path, *, vfs: str | None = None) -> apsw.Connection:
+    """A connection that may write to temporary tables, and has no business with any others."""
+    connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE, vfs=vfs)
+    connection.set_busy_timeout(BUSY_TIMEOUT_MS)
+    connection.pragma("wal_autocheckpoint", 0)
+    connection.pragma("cache_size", -SURVEYOR_CACHE_KIB)
     return connection
 
 

@@ -19,6 +19,8 @@ from pylon_http import ChangeEvent, DataError, DataStore, Filter, LogPage, Outco
 from pylon_storage import schema, sessions
 from pylon_storage.catalog import Catalog
 from pylon_storage.counts import CountCache, SnapshotReader
+from pylon_storage.crdt import snapshots
+from pylon_storage.crdt.entity_documents import new_keeping
 from pylon_storage.faults import FaultPoints, NoFaults
 from pylon_storage.files.index import TABLES as FILE_TABLES
 from pylon_storage.rows import SqlTx
@@ -27,11 +29,12 @@ from pylon_storage.search.index import text_index
 from pylon_storage.search.prepare import prepare
 from pylon_storage.sqlite import changelog
 from pylon_storage.sqlite.committer import GroupCommitter, WriteGroup
-from pylon_storage.sqlite.connections import ReaderPool, open_writer
+from pylon_storage.sqlite.connections import ReaderPool, open_surveyor, open_writer
 from pylon_storage.sqlite.dialect import SqliteDialect
 from pylon_storage.sqlite.file_lock import FileLock
 from pylon_storage.sqlite.statements import SqliteStatements, SqliteTables
 from pylon_storage.sqlite.translate import READ_ERRORS, read_failed
+from pylon_storage.sqlite.upkeep import SqliteUpkeep
 from pylon_storage.statements import Tables
 from pylon_storage.subscribers import Listener, Subscribers
 
@@ -65,7 +68,8 @@ class SqliteStore:
         self._durable = durable
         self._vfs = vfs
         self._ids = RowIds(clock)
-        self._catalog = Catalog(manifest, _DIALECT, watched, partial(text_index, Fts5Index))
+        self._documents = new_keeping()
+        self._catalog = Catalog(manifest, _DIALECT, watched, partial(text_index, Fts5Index), self._documents)
         self._subscribers = Subscribers()
         self._counts = CountCache()
         with ExitStack() as undo:
@@ -77,6 +81,8 @@ class SqliteStore:
             )
             undo.pop_all()
         self._readers = ReaderPool(path, vfs)
+        self.upkeep = SqliteUpkeep(self.tables, partial(open_surveyor, path, vfs=vfs))
+        """For whoever compacts the log."""
         self._published = self._committer.head
 
     @property
@@ -147,6 +153,7 @@ class SqliteStore:
 
     def close(self) -> None:
         self._committer.close()
+        self._documents.quarantine.close()
         self._readers.close()
         self._file_lock.release()
 
@@ -219,7 +226,7 @@ def _bring_up(connect: Callable[[], apsw.Connection], manifest: AppManifest, vis
         connection = connect()
         try:
             with connection:
-                for statement in (*changelog.TABLES, *sessions.TABLES, *FILE_TABLES):
+                for statement in (*changelog.TABLES, *sessions.TABLES, *FILE_TABLES, snapshots.SQLITE_TABLE):
                     connection.execute(statement)
                 existing = _tables(connection)
                 for statement in (
@@ -227,6 +234,8 @@ def _bring_up(connect: Callable[[], apsw.Connection], manifest: AppManifest, vis
                     *schema.additions(manifest, existing, _DIALECT),
                 ):
                     connection.execute(statement)
+                for text, params in snapshots.cleaning(manifest):
+                    connection.execute(text, params)
                 changelog.renew_for(connection, visibility)
                 prepare(SqliteStatements(connection), manifest, _DIALECT, Fts5Index)
         finally:

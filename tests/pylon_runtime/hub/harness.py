@@ -23,11 +23,20 @@ from wsproto.events import (
 )
 from wsproto.events import Request as UpgradeRequest
 
-from pylon_auth.context import AuthContext
+from pylon_auth.context import ANONYMOUS, AuthContext
 from pylon_core.clock import Clock, SystemClock
 from pylon_http import ChangeEvent, ChangeKind, Request
-from pylon_runtime.hub import Hub, HubLimits, SocketIdentity, WebSocketEndpoint
+from pylon_runtime.hub import (
+    EventStreamEndpoint,
+    Hub,
+    HubLimits,
+    MessageHandler,
+    SocketIdentity,
+    WebSocketEndpoint,
+)
 from pylon_runtime.hub.audience import ReadPolicy
+from pylon_runtime.hub.endpoint import SocketEndpoint
+from pylon_runtime.hub.feeds import Feed
 from pylon_sync.wire import Projection
 
 WAIT_S = 10.0
@@ -79,6 +88,15 @@ def sign_in_by_subprotocol(request: Request) -> SocketIdentity:
     )
 
 
+def sign_in_by_header(request: Request) -> SocketIdentity:
+    """As ``sign_in_by_subprotocol``, by ``Authorization: Bearer <name>``; without it, anonymous."""
+    name = request.headers.get("authorization", "").removeprefix("Bearer ")
+    allowed = request.headers.get("origin") != "https://evil.example"
+    if not name:
+        return SocketIdentity(ANONYMOUS, origin_allowed=allowed)
+    return SocketIdentity(None if name == "bad" else user(name), origin_allowed=allowed)
+
+
 def until(condition: Callable[[], bool], what: str = "the condition") -> None:
     """Wait for it, or fail."""
     deadline = time.monotonic() + WAIT_S
@@ -88,13 +106,14 @@ def until(condition: Callable[[], bool], what: str = "the condition") -> None:
 
 
 class SetClock:
-    """A clock that stands still until it is set."""
+    """A clock that stands still until it is set; its wall clock apart from the other."""
 
     def __init__(self) -> None:
         self.seconds = 0.0
+        self.wall_ns = 0
 
     def now_ns(self) -> int:
-        return 0
+        return self.wall_ns
 
     def monotonic(self) -> float:
         return self.seconds
@@ -103,7 +122,7 @@ class SetClock:
 class Listener:
     """Accepts sockets on a free port, reads each one's request head, calls the endpoint on a thread of its own."""
 
-    def __init__(self, endpoint: WebSocketEndpoint, *, send_buffer: int | None = None) -> None:
+    def __init__(self, endpoint: SocketEndpoint, *, send_buffer: int | None = None) -> None:
         self._endpoint = endpoint
         self._send_buffer = send_buffer
         self._socket = socket.create_server(("127.0.0.1", 0), backlog=1024)
@@ -188,9 +207,10 @@ class WireClient:
         self.opening = next(self._events)
         self.pongs: list[bytes] = []
         self.pings = 0
+        self.binaries: list[bytes] = []
 
     def _receive(self) -> Iterator[Event]:
-        text = ""
+        text, binary = "", b""
         while True:
             for event in self.ws.events():
                 if isinstance(event, TextMessage):
@@ -198,6 +218,11 @@ class WireClient:
                     if event.message_finished:
                         yield TextMessage(data=text)
                         text = ""
+                elif isinstance(event, BytesMessage):
+                    binary += event.data
+                    if event.message_finished:
+                        yield BytesMessage(data=binary)
+                        binary = b""
                 else:
                     yield event
             data = self.sock.recv(65536)
@@ -219,6 +244,11 @@ class WireClient:
         assert isinstance(self.opening, RejectConnection), self.opening
         return self.opening.status_code
 
+    @property
+    def retry_after(self) -> str | None:
+        assert isinstance(self.opening, RejectConnection), self.opening
+        return {name.lower(): value.decode() for name, value in self.opening.headers}.get(b"retry-after")
+
     def send(self, event: Event) -> None:
         self.sock.sendall(self.ws.send(event))
 
@@ -227,7 +257,8 @@ class WireClient:
         self.send(TextMessage(data=text))
 
     def messages(self) -> Iterator[dict[str, Any]]:
-        """Text messages as they come, until the server closes; the closing is kept in ``closed_with``."""
+        """Text messages as they come, until the server closes; the closing is kept in ``closed_with``, binary
+        messages in ``binaries``."""
         for event in self._events:
             if isinstance(event, TextMessage):
                 yield msgspec.json.decode(event.data)
@@ -238,8 +269,8 @@ class WireClient:
             elif isinstance(event, CloseConnection):
                 self.closed_with = event.code
                 return
-            else:
-                assert not isinstance(event, BytesMessage)
+            elif isinstance(event, BytesMessage):
+                self.binaries.append(bytes(event.data))
         self.closed_with = None
 
     closed_with: int | None = None
@@ -255,8 +286,27 @@ class WireClient:
         assert isinstance(event, Pong), event
         return bytes(event.payload)
 
+    def await_served(self) -> None:
+        """Until the server has served everything said so far; what came in the meantime, documents aside, is
+        passed over."""
+        self.send(Ping(payload=b"served"))
+        for event in self._events:
+            if isinstance(event, BytesMessage):
+                self.binaries.append(bytes(event.data))
+            elif isinstance(event, Pong) and bytes(event.payload) == b"served":
+                return
+
     def next(self) -> dict[str, Any]:
         return next(self.messages())
+
+    def next_binary(self) -> bytes:
+        """Of the messages so far or to come; text is passed over."""
+        while not self.binaries:
+            event = next(self._events)
+            if isinstance(event, BytesMessage):
+                return bytes(event.data)
+            assert not isinstance(event, CloseConnection), event
+        return self.binaries.pop(0)
 
     def seqs(self, count: int) -> list[int]:
         """Of the next change events; other messages are passed over."""
@@ -295,6 +345,72 @@ class WireClient:
         self.sock.close()
 
 
+class StreamClient:
+    """A client of an event stream; reads lines, and understands none of them by itself."""
+
+    def __init__(
+        self,
+        port: int,
+        name: str | None = None,
+        *,
+        request: str = "GET /events HTTP/1.1",
+        headers: Mapping[str, str] | None = None,
+        receive_buffer: int | None = None,
+    ) -> None:
+        self.sock = socket.socket()
+        if receive_buffer is not None:
+            self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
+        self.sock.settimeout(WAIT_S)
+        self.sock.connect(("127.0.0.1", port))
+        sent = {"Host": f"127.0.0.1:{port}", **(headers or {})}
+        if name is not None:
+            sent["Authorization"] = f"Bearer {name}"
+        lines = [request, *(f"{key}: {value}" for key, value in sent.items())]
+        self.sock.sendall("\r\n".join([*lines, "", ""]).encode())
+        self._received = b""
+        status, *lines = self._until(b"\r\n\r\n").decode().split("\r\n")
+        self.status_line = status
+        self.status = int(status.split(" ")[1])
+        self.headers = dict(line.split(": ", 1) for line in lines)
+
+    def _until(self, end: bytes) -> bytes:
+        while end not in self._received:
+            data = self.sock.recv(65536)
+            if not data:
+                raise EOFError(self._received)
+            self._received += data
+        found, _, self._received = self._received.partition(end)
+        return found
+
+    def block(self) -> str:
+        """What stands before the next blank line."""
+        return self._until(b"\n\n").decode()
+
+    def messages(self) -> Iterator[dict[str, Any]]:
+        """The events as they come, until the server ends the stream; comments are passed over."""
+        with suppress(EOFError):
+            while True:
+                block = self.block()
+                if not block.startswith(":"):
+                    assert block.startswith("data: "), block
+                    yield msgspec.json.decode(block.removeprefix("data: "))
+
+    def next(self) -> dict[str, Any]:
+        return next(self.messages())
+
+    def seqs(self, count: int) -> list[int]:
+        return [message["seq"] for message in itertools.islice(self.messages(), count)]
+
+    def rest(self) -> bytes:
+        """Everything up to the end of the connection."""
+        while data := self.sock.recv(65536):
+            self._received += data
+        return self._received
+
+    def drop(self) -> None:
+        self.sock.close()
+
+
 class Stage:
     """A started hub, its endpoint on a port, and the clients of one test."""
 
@@ -303,21 +419,32 @@ class Stage:
         limits: HubLimits | None = None,
         *,
         authenticate: Callable[[Request], SocketIdentity] = sign_in_by_subprotocol,
+        authenticate_stream: Callable[[Request], SocketIdentity] = sign_in_by_header,
         policy: ReadPolicy | None = None,
         project: Projection = visible_fields,
         send_buffer: int | None = None,
         paths: frozenset[str] | None = None,
         clock: Clock | None = None,
+        feed: Callable[[Hub], tuple[Feed, Mapping[str, MessageHandler]]] | None = None,
     ) -> None:
         self.clock = clock or SystemClock()
         self.limits = limits or HubLimits()
         self.hub = Hub(policy or OwnerPolicy(), project, self.limits, self.clock)
+        messages: Mapping[str, MessageHandler] = {}
+        if feed is not None:
+            made, messages = feed(self.hub)
+            self.hub.add_feed(made)
         self.hub.start()
         self.endpoint = WebSocketEndpoint(
-            self.hub, authenticate, lambda request: request.peer, self.limits, self.clock, {}, paths
+            self.hub, authenticate, lambda request: request.peer, self.limits, self.clock, messages, paths
         )
         self.listener = Listener(self.endpoint, send_buffer=send_buffer)
+        streams = EventStreamEndpoint(
+            self.hub, authenticate_stream, lambda request: request.peer, self.limits, self.clock
+        )
+        self.stream_listener = Listener(streams, send_buffer=send_buffer)
         self.clients: list[WireClient] = []
+        self.streams: list[StreamClient] = []
 
     def connect(self, name: str | None = "ann", **options: Any) -> WireClient:
         """Open a socket; returns once the hub has taken it in (or has refused it)."""
@@ -333,12 +460,28 @@ class Stage:
         self.clients.append(client)
         return client
 
+    def open_stream(self, name: str | None = None, **options: Any) -> StreamClient:
+        """Open an event stream; returns once the hub has taken it in (or it was refused)."""
+        before = self.hub.stats().connections
+        client = self.open_stream_raw(name, **options)
+        if client.status == 200:
+            until(lambda: self.hub.stats().connections > before, "the registration")
+        return client
+
+    def open_stream_raw(self, name: str | None = None, **options: Any) -> StreamClient:
+        """Open an event stream; returns once its head is there."""
+        client = StreamClient(self.stream_listener.port, name, **options)
+        self.streams.append(client)
+        return client
+
     def publish(self, *events: ChangeEvent) -> None:
         self.hub.publish(events)
 
     def close(self) -> None:
-        for client in self.clients:
+        everybody: list[WireClient | StreamClient] = [*self.clients, *self.streams]
+        for client in everybody:
             client.drop()
         self.hub.stop(self.clock.monotonic() + WAIT_S)
-        self.listener.close()
-        assert not self.listener.failures, self.listener.failures
+        for listener in (self.listener, self.stream_listener):
+            listener.close()
+            assert not listener.failures, listener.failures

@@ -6,13 +6,19 @@ import threading
 import time
 from collections.abc import Callable
 
+from msgspec import structs
+
+from pylon_auth import NEVER_NS
 from pylon_core.clock import SystemClock
-from pylon_runtime.hub import Hub, HubLimits
+from pylon_http import Request
+from pylon_runtime.hub import Hub, HubLimits, SocketIdentity
 from tests.pylon_runtime.hub.harness import (
     OwnerPolicy,
     SetClock,
     Stage,
     change,
+    sign_in_by_header,
+    sign_in_by_subprotocol,
     until,
     user,
     visible_fields,
@@ -27,6 +33,44 @@ def test_a_session_that_ends_takes_its_sockets_with_it(stage: Stage) -> None:
 
     assert (first.close_code(), second.close_code()) == (1012, 1012)
     assert other.seqs(1) == [1]
+
+
+def test_sockets_end_with_their_sessions_lifetime_without_any_traffic(make_stage: Callable[..., Stage]) -> None:
+    ends = {"ann": 100, "bob": 200}
+    clock = SetClock()
+
+    def lasting(sign_in: Callable[[Request], SocketIdentity]) -> Callable[[Request], SocketIdentity]:
+        def identify(request: Request) -> SocketIdentity:
+            identity = sign_in(request)
+            assert identity.auth is not None
+            return structs.replace(identity, expires_ns=ends.get(str(identity.auth.user_id), NEVER_NS))
+
+        return identify
+
+    stage = make_stage(
+        HubLimits(tick_s=0.01),
+        clock=clock,
+        authenticate=lasting(sign_in_by_subprotocol),
+        authenticate_stream=lasting(sign_in_by_header),
+    )
+    ann, stream_of_ann, bob, eve = (
+        stage.connect("ann"),
+        stage.open_stream("ann"),
+        stage.connect("bob"),
+        stage.connect("eve"),
+    )
+
+    clock.wall_ns, clock.seconds = 100, 1.0
+    assert ann.close_code() == 1008
+    assert list(stream_of_ann.messages()) == []
+    stage.publish(change(1))
+    assert bob.seqs(1) == [1]
+
+    clock.wall_ns, clock.seconds = 200, 2.0
+    assert bob.close_code() == 1008
+    clock.wall_ns, clock.seconds = NEVER_NS - 1, 3.0
+    stage.publish(change(2))
+    assert eve.seqs(2) == [1, 2]
 
 
 def test_the_hub_tells_who_is_connected(stage: Stage) -> None:

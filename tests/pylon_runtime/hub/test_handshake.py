@@ -13,6 +13,10 @@ from pylon_runtime.hub import SYNC_PATHS, HubLimits, SocketIdentity
 from tests.pylon_runtime.hub.harness import Stage, change, sign_in_by_subprotocol, until, user
 
 
+def away() -> SocketIdentity:
+    raise PylonError("NOT_AVAILABLE", "The database is away.")
+
+
 def test_the_bearer_subprotocol_is_echoed_verbatim(stage: Stage) -> None:
     client = stage.connect("pylon_%2Fab%20c")
 
@@ -101,24 +105,51 @@ def test_a_failing_authenticator_is_answered_as_http(make_stage: Callable[..., S
     assert make_stage(authenticate=refuse).connect().refused_with == 429
 
 
-def test_a_session_that_ends_while_its_socket_is_registered_is_closed(make_stage: Callable[..., Stage]) -> None:
-    answers = iter([SocketIdentity(user("ann"), "bearer.ann"), SocketIdentity(None, "bearer.ann")])
-    stage = make_stage(authenticate=lambda request: next(answers))
+@pytest.mark.parametrize(
+    ("second", "code"),
+    [
+        pytest.param(lambda: SocketIdentity(None), 1008, id="the session ended"),
+        pytest.param(lambda: SocketIdentity(user("ann", tenant_id="red")), 1012, id="it went to another tenant"),
+        pytest.param(away, 1012, id="nobody can tell"),
+    ],
+)
+def test_a_session_that_changes_while_its_socket_is_registered_is_closed(
+    make_stage: Callable[..., Stage], second: Callable[[], SocketIdentity], code: int
+) -> None:
+    answers = iter([lambda: SocketIdentity(user("ann")), second])
+    stage = make_stage(authenticate=lambda request: next(answers)())
 
     client = stage.connect()
 
-    assert client.close_code() == 1012
+    assert client.close_code() == code
 
 
 def test_an_address_has_a_bounded_number_of_sockets(make_stage: Callable[..., Stage]) -> None:
     stage = make_stage(HubLimits(connections_per_peer_max=2))
     first, _ = stage.connect("ann"), stage.connect("bob")
 
-    assert stage.connect("eve").refused_with == 503
+    refused = stage.connect("eve")
+    assert refused.refused_with == 429
+    assert refused.retry_after == "5"
     assert stage.connect("eve", headers=[(b"X-Peer", b"10.0.0.2")]).subprotocol == "bearer.eve"
 
     first.leave()
     until(lambda: stage.hub.stats().connections == 2, "the departure")
+    deadline = time.monotonic() + 5
+    while (again := stage.connect_raw("ann")).is_refused and time.monotonic() < deadline:
+        pass
+    assert again.subprotocol == "bearer.ann"
+
+
+def test_a_user_has_a_bounded_number_of_sockets_from_wherever(make_stage: Callable[..., Stage]) -> None:
+    stage = make_stage(HubLimits(connections_per_user_max=2))
+    first, _ = (stage.connect("ann", headers=[(b"X-Peer", b"10.0.0.%d" % number)]) for number in range(2))
+
+    refused = stage.connect("ann", headers=[(b"X-Peer", b"10.0.0.9")])
+
+    assert (refused.refused_with, refused.retry_after) == (429, "5")
+    assert stage.connect("bob").subprotocol == "bearer.bob"
+    first.leave()
     deadline = time.monotonic() + 5
     while (again := stage.connect_raw("ann")).is_refused and time.monotonic() < deadline:
         pass

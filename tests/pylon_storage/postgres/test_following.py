@@ -180,3 +180,20 @@ def test_a_log_that_cannot_be_read_delays_and_loses_nothing() -> None:
     publication.reach(9)
 
     assert told == list(range(1, 10))
+
+
+def test_who_has_not_read_the_log_before_it_was_compacted_says_so(open_store: OpenStore, sql: Sql) -> None:
+    """What is missing were a socket's events, or what they added to documents."""
+    one, other = open_store(), open_store()
+    turns: list[bool] = []
+    other.on_log_turned(turns.append)
+    heard = ears(other)
+    one.transact(note("a"))
+    wait_until(lambda: heard == [1])
+    assert turns == []
+
+    sql("INSERT INTO _pylon_meta VALUES ('compacted_to', '2')")
+    one.transact(note("b"))
+
+    wait_until(lambda: heard == [1, 2])
+    assert turns == [False, True]

@@ -11,6 +11,7 @@ from tests.support.visits.visit import (
     DENIED,
     NOT_ALLOWED,
     OK,
+    UNAUTHORIZED,
     Seen,
     Visit,
     everyone,
@@ -26,6 +27,9 @@ CREATES = {
     "Drop": {"title": "new", "ownerId": "alice"},
     "User": {"email": "new@example.com"},
 }
+
+NO_EDITS = "6c6f726f000000000000000000000000587c7be20004"
+"""An update of Loro's that has none in it."""
 
 
 def writes() -> Iterator[Visit]:
@@ -134,4 +138,28 @@ def pushes() -> Iterator[Visit]:
     yield pushing({"entity": "User", "row_id": "alice", "kind": "update", "data": {"passwordHash": "x"}})
 
 
-WRITING = [*writes(), *links(), *pushes()]
+def documents() -> Iterator[Visit]:
+    """An update that has nothing new is an update all the same."""
+    pattern = "/api/crdt/<entity>/<row_id...>"
+
+    def edit(row: str, sees: dict[str, Seen], update: Any = NO_EDITS) -> Visit:
+        return post(pattern, f"/api/crdt/{row}", {"update": update}, sees)
+
+    def signed_in(what: Seen, **others: Seen) -> dict[str, Seen]:
+        return everyone(what, anonymous=UNAUTHORIZED, **others)
+
+    owners = signed_in(DENIED, owner=OK, admin=OK)
+    yield edit("Note/n-alice", owners)
+    yield edit("Note/n-bob", signed_in(DENIED, admin=OK))
+    yield edit("Note/n-gone", signed_in(DENIED, admin=ABSENT))
+    yield edit("Note/n-alice", signed_in(DENIED, owner=BAD, admin=BAD), "00")
+    yield edit("Note/n-alice", signed_in(BAD), "0")
+    yield edit("Doc/d-acme", owners)
+    yield edit("Doc/d-none", signed_in(DENIED, admin=OK))
+    yield edit("Vault/v1", signed_in(DENIED, admin=OK))
+    yield edit("Drop/x-alice", owners)
+    yield edit("Nope/x", signed_in(ABSENT))
+    yield post("/api/crdt/<rest...>", "/api/crdt/Note", {}, signed_in(BAD))
+
+
+WRITING = [*writes(), *links(), *pushes(), *documents()]

@@ -1,0 +1,117 @@
+"""The upkeep of one Postgres database: a connection of its own, and transactions that are in nobody's way.
+
+Only one server at a time looks after a database: its surveying connection holds a lock, which goes with it. What
+is written is read committed and not serializable: nothing here depends on what was read, and so nobody's
+transaction is undone for it. Any thread may call; which connection surveys is one assignment, made by whoever has
+that lock.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, suppress
+from typing import Any, TypeVar
+
+import psycopg
+
+from pylon_core.turns import blocking
+from pylon_http import DataError
+from pylon_storage.budget import within
+from pylon_storage.compaction import CompactableLog
+from pylon_storage.dialect import Dialect
+from pylon_storage.postgres import changelog
+from pylon_storage.postgres.connection import Connection, roll_back
+from pylon_storage.postgres.dialect import PostgresDialect
+from pylon_storage.postgres.placeholders import numbered
+from pylon_storage.postgres.pool import Pool
+from pylon_storage.postgres.statements import TransactionStatements
+from pylon_storage.postgres.translate import Restart, refused
+from pylon_storage.statements import Columns, Statements, Tables
+
+T = TypeVar("T")
+
+CANCEL_SECONDS = 1.0
+
+_BEGIN = b"BEGIN ISOLATION LEVEL READ COMMITTED"
+_NO_HURRY = "SET statement_timeout = 0"
+_TRY_LOCK = f"SELECT pg_try_advisory_lock({changelog.UPKEEP_LOCK})"
+
+
+class PostgresUpkeep:
+    """``connect`` makes a connection outside of the pool."""
+
+    def __init__(self, tables: Tables, pool: Pool, connect: Callable[[], Connection]) -> None:
+        self._tables = tables
+        self._pool = pool
+        self._connect = connect
+        self._surveyor: Connection | None = None
+
+    @property
+    def dialect(self) -> Dialect:
+        return PostgresDialect()
+
+    def reading(self) -> AbstractContextManager[Statements]:
+        return self._tables.reading()
+
+    @contextmanager
+    def surveying(self) -> Iterator[Statements | None]:
+        connection = self._connect()
+        try:
+            statements = SurveyStatements(connection)
+            statements.write(_NO_HURRY)
+            is_alone = statements.one(_TRY_LOCK) == (True,)
+            if is_alone:
+                self._surveyor = connection
+            yield statements if is_alone else None
+        finally:
+            if self._surveyor is connection:
+                self._surveyor = None
+            connection.close()
+
+    def write(self, work: Callable[[Statements], T]) -> T:
+        with self._pool.lend() as connection:
+            statements = TransactionStatements(connection, _BEGIN)
+            try:
+                result = work(statements)
+                with blocking():
+                    connection.execute(b"COMMIT", prepare=False)
+            except Restart as lost:
+                raise DataError("NOT_AVAILABLE", "The database did not get to this. Try again.") from lost
+            except psycopg.Error as error:
+                raise refused(error) from error
+            finally:
+                roll_back(connection)
+        return result
+
+    def interrupt(self) -> None:
+        surveyor = self._surveyor
+        if surveyor is not None:
+            with suppress(psycopg.Error):  # it is over, or will be asked again
+                surveyor.cancel_safe(timeout=CANCEL_SECONDS)
+
+
+class SurveyStatements:
+    """Each statement by itself. Used by one thread at a time."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def all(self, text: str, params: Sequence[Any] = ()) -> list[Columns]:
+        try:
+            with blocking():
+                cursor = self._connection.execute(numbered(text), params)
+                return [] if cursor.description is None else cursor.fetchall()
+        except psycopg.Error as error:
+            raise refused(error) from error
+
+    def bounded(self, text: str, params: Sequence[Any], chars_max: int) -> list[Columns]:
+        return within(self.all(text, params), chars_max)
+
+    def one(self, text: str, params: Sequence[Any] = ()) -> Columns | None:
+        found = self.all(text, params)
+        return found[0] if found else None
+
+    def write(self, text: str, params: Sequence[Any] = ()) -> None:
+        self.all(text, params)
+
+
+_statements: type[Statements] = SurveyStatements
+_upkeep: type[CompactableLog] = PostgresUpkeep

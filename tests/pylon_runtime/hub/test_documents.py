@@ -1,0 +1,508 @@
+"""Documents: who is sent a row's document and what is added to it, until when, and that nobody is forgotten
+(contract 05 §7.4).
+"""
+
+import random
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, TypeVar
+
+import pytest
+from msgspec import structs
+
+from pylon_auth.context import AuthContext
+from pylon_core.errors import PylonError
+from pylon_http import ChangeEvent, ChangeKind
+from pylon_runtime.hub import Documents, Hub, HubLimits, frames
+from pylon_runtime.hub import documents as documents_module
+from pylon_runtime.hub.documents import DocumentReader, DocumentTx
+from pylon_sync.crdt_wire import CrdtFrameKind
+from tests.pylon_runtime.hub.harness import OwnerPolicy, Stage, WireClient, change, until
+from tests.support.crdt_frames import CrdtFrame, read_crdt_frame
+
+T = TypeVar("T")
+SNAPSHOT, UPDATE = CrdtFrameKind.SNAPSHOT, CrdtFrameKind.UPDATE
+
+
+class MemoryDocuments:
+    """Rows and documents by id; ``reading`` is called after each document was read."""
+
+    def __init__(self) -> None:
+        self.rows: dict[str, dict[str, Any]] = {}
+        self.documents: dict[str, bytes] = {}
+        self.transactions = 0
+        self.reading: Callable[[], None] = lambda: None
+        self.failure: PylonError | None = None
+
+    def put(self, row_id: str, document: bytes | None = b"doc", *, owner: str = "*") -> None:
+        self.rows[row_id] = {"id": row_id, "owner": owner}
+        if document is not None:
+            self.documents[row_id] = document
+
+    @contextmanager
+    def read(self) -> Iterator[DocumentReader]:
+        if self.failure is not None:
+            raise self.failure
+        yield self
+        self.reading()
+
+    def transact(self, work: Callable[[DocumentTx], T], /) -> T:
+        self.transactions += 1
+        return work(self)
+
+    def get(self, entity: str, row_id: str, /) -> Mapping[str, Any] | None:
+        assert entity == "Note"
+        return self.rows.get(row_id)
+
+    def document(self, _entity: str, row_id: str, /) -> bytes | None:
+        return self.documents.get(row_id)
+
+    def open_document(self, _entity: str, row_id: str, /) -> bytes | None:
+        if row_id in self.rows:
+            self.documents[row_id] = b"made"
+        return self.documents.get(row_id)
+
+
+class DocumentStage(Stage):
+    def __init__(self, limits: HubLimits | None = None, **options: Any) -> None:
+        self.store = MemoryDocuments()
+        super().__init__(limits, feed=self._feed, **options)
+
+    def _feed(self, hub: Hub) -> Any:
+        self.documents = Documents(hub, self.store, OwnerPolicy(), {"Note"})
+        return self.documents, self.documents.messages
+
+    def subscribed(self, name: str = "ann", *row_ids: str) -> WireClient:
+        """A client that has the documents of these rows."""
+        client = self.connect(name)
+        for row_id in row_ids:
+            subscribe(client, row_id)
+            assert next_frame(client).kind == SNAPSHOT
+        return client
+
+    @property
+    def subscriptions(self) -> int:
+        return self.documents._count
+
+    def nothing_is_held(self) -> bool:
+        return not (self.documents._held or self.documents._rows or self.documents._count)
+
+
+@pytest.fixture
+def make_documents() -> Iterator[Callable[..., DocumentStage]]:
+    stages: list[DocumentStage] = []
+
+    def make(*args: Any, **options: Any) -> DocumentStage:
+        stages.append(DocumentStage(*args, **options))
+        return stages[-1]
+
+    yield make
+    for stage in stages:
+        stage.close()
+        assert stage.nothing_is_held()
+
+
+@pytest.fixture
+def stage(make_documents: Callable[..., DocumentStage]) -> DocumentStage:
+    stage = make_documents()
+    stage.store.put("n1")
+    return stage
+
+
+def subscribe(client: WireClient, row_id: str) -> None:
+    client.say({"type": "crdt-subscribe", "entity": "Note", "rowId": row_id})
+
+
+def unsubscribe(client: WireClient, row_id: str) -> None:
+    client.say({"type": "crdt-unsubscribe", "entity": "Note", "rowId": row_id})
+
+
+def added(seq: int, row_id: str = "n1", delta: bytes | None = b"delta", **options: Any) -> ChangeEvent:
+    return structs.replace(change(seq, row_id=row_id, **options), delta=delta)
+
+
+def next_frame(client: WireClient) -> CrdtFrame:
+    return read_crdt_frame(client.next_binary())
+
+
+def frames_before(client: WireClient, seq: int) -> list[CrdtFrame]:
+    """What arrived of documents up to the change event of this seq, which everybody sees."""
+    assert any(message.get("seq") == seq for message in client.messages())
+    client.await_served()
+    frames, client.binaries = [read_crdt_frame(data) for data in client.binaries], []
+    return frames
+
+
+def test_a_subscriber_gets_the_document_and_then_what_is_added(stage: DocumentStage) -> None:
+    client = stage.connect()
+
+    subscribe(client, "n1")
+    assert next_frame(client) == CrdtFrame(SNAPSHOT, "Note", "n1", b"doc")
+
+    stage.publish(added(1, delta=b"one"), added(2, delta=b"two"))
+    assert next_frame(client) == CrdtFrame(UPDATE, "Note", "n1", b"one")
+    assert next_frame(client) == CrdtFrame(UPDATE, "Note", "n1", b"two")
+
+
+def test_a_row_without_a_document_gets_one(stage: DocumentStage) -> None:
+    stage.store.put("fresh", None)
+    first, second = stage.connect("ann"), stage.connect("bob")
+
+    subscribe(first, "fresh")
+    assert next_frame(first).payload == b"made"
+    subscribe(second, "fresh")
+    assert next_frame(second).payload == b"made"
+
+    assert stage.store.transactions == 1
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"type":"crdt-subscribe","entity":"Note","rowId":"n1"}',
+        ' {\n"rowId" : "n1" , "entity":\t"Note","type":"crdt-subscribe" , "more":[1] } ',
+        '{"row_id":"n1","entity":"Note","type":"crdt-subscribe"}',
+        '{"rowId":"","row_id":"n1","entity":"Note","type":"crdt-subscribe"}',
+    ],
+)
+def test_members_come_in_any_order(stage: DocumentStage, text: str) -> None:
+    client = stage.connect()
+
+    client.say(text)
+
+    assert next_frame(client).row_id == "n1"
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        pytest.param({"entity": "Note", "rowId": "of-bob"}, id="a row of somebody else"),
+        pytest.param({"entity": "Note", "rowId": "of-bob-fresh"}, id="one without a document"),
+        pytest.param({"entity": "Note", "rowId": "none"}, id="no such row"),
+        pytest.param({"entity": "Plain", "rowId": "n1"}, id="an entity without documents"),
+        pytest.param({"entity": "", "rowId": "n1"}, id="no entity"),
+        pytest.param({"entity": ["Note"], "rowId": "n1"}, id="an entity that is no string"),
+        pytest.param({"entity": "Note"}, id="no row"),
+        pytest.param({"entity": "Note", "rowId": ""}, id="an empty row id"),
+        pytest.param({"entity": "Note", "rowId": 1}, id="a row id that is no string"),
+    ],
+)
+def test_for_anything_else_nothing_happens(stage: DocumentStage, message: dict[str, Any]) -> None:
+    stage.store.put("of-bob", owner="bob")
+    stage.store.put("of-bob-fresh", None, owner="bob")
+    client = stage.connect("ann")
+
+    client.say({"type": "crdt-subscribe", **message})
+    client.await_served()
+    stage.publish(added(1, "of-bob", owner="bob"), added(2, "n1"))
+
+    assert frames_before(client, 2) == []
+    assert stage.nothing_is_held()
+    assert "of-bob-fresh" not in stage.store.documents
+
+
+def test_what_is_added_is_encoded_once_for_all(stage: DocumentStage, monkeypatch: pytest.MonkeyPatch) -> None:
+    encoded: list[bytes] = []
+
+    def counting(payload: bytes) -> bytes:
+        encoded.append(payload)
+        return original(payload)
+
+    clients = [stage.subscribed(name, "n1") for name in ("ann", "bob", "ann")]
+    original = frames.binary_frame
+    monkeypatch.setattr(documents_module, "binary_frame", counting)
+
+    stage.publish(added(1))
+
+    assert [next_frame(client).payload for client in clients] == [b"delta"] * 3
+    assert len(encoded) == 1
+
+
+def test_a_change_without_an_addition_sends_nothing(stage: DocumentStage) -> None:
+    client = stage.subscribed("ann", "n1")
+
+    stage.publish(added(1, delta=None), added(2))
+
+    assert [frame.payload for frame in frames_before(client, 2)] == [b"delta"]
+
+
+@pytest.mark.parametrize("delta", [b"secret", None])
+def test_whoever_loses_sight_of_the_row_hears_no_more(stage: DocumentStage, delta: bytes | None) -> None:
+    ann, bob = stage.subscribed("ann", "n1"), stage.subscribed("bob", "n1")
+
+    stage.publish(added(1, owner="bob", before={"owner": "*"}, delta=delta), added(2, owner="bob", delta=b"more"))
+    stage.publish(added(3, owner="*", delta=b"again"), change(4))
+
+    assert frames_before(ann, 4) == []
+    expected = [b"more", b"again"] if delta is None else [delta, b"more", b"again"]
+    assert [frame.payload for frame in frames_before(bob, 4)] == expected
+    assert stage.subscriptions == 1
+
+
+def test_a_delete_ends_every_subscription_without_a_word(stage: DocumentStage) -> None:
+    client = stage.subscribed("ann", "n1")
+
+    stage.publish(change(1, row_id="n1", kind=ChangeKind.DELETE), change(2))
+
+    assert frames_before(client, 2) == []
+    assert stage.nothing_is_held()
+
+
+def test_subscribing_again_sends_the_document_again_and_additions_once(stage: DocumentStage) -> None:
+    client = stage.subscribed("ann", "n1", "n1", "n1")
+
+    stage.publish(added(1), change(2))
+
+    assert len(frames_before(client, 2)) == 1
+    assert stage.subscriptions == 1
+
+
+def test_who_unsubscribes_hears_no_more_and_others_do(stage: DocumentStage) -> None:
+    ann, bob = stage.subscribed("ann", "n1"), stage.subscribed("bob", "n1")
+
+    unsubscribe(ann, "n1")
+    unsubscribe(ann, "never subscribed")
+    ann.await_served()
+    stage.publish(added(1))
+
+    assert frames_before(ann, 1) == []
+    assert next_frame(bob).payload == b"delta"
+
+
+@pytest.mark.parametrize("drop", [True, False])
+def test_subscriptions_die_with_their_connection(stage: DocumentStage, drop: bool) -> None:
+    client = stage.subscribed("ann", "n1")
+
+    if drop:
+        client.drop()
+    else:
+        client.leave()
+
+    until(stage.nothing_is_held)
+
+
+def test_a_session_that_ends_takes_its_subscriptions_with_it(stage: DocumentStage) -> None:
+    client = stage.subscribed("ann", "n1")
+
+    stage.hub.close_session("session-ann", 1008)
+    stage.publish(added(1))
+
+    assert client.close_code() == 1008
+    assert client.binaries == []
+    assert stage.nothing_is_held()
+
+
+def test_what_is_committed_while_the_document_is_read_follows_it(stage: DocumentStage) -> None:
+    """And was delivered to others before the subscription began."""
+    witness, late = stage.subscribed("bob", "n1"), stage.connect("ann")
+
+    def commit() -> None:
+        stage.store.reading = lambda: None
+        stage.publish(added(1, "other"), added(2), added(3, "other"), added(4, delta=None))
+        assert witness.seqs(4) == [1, 2, 3, 4]
+
+    stage.store.reading = commit
+    subscribe(late, "n1")
+
+    assert [next_frame(late).kind for _ in range(2)] == [SNAPSHOT, UPDATE]
+    stage.publish(added(5, delta=b"next"), change(6))
+    assert [frame.payload for frame in frames_before(late, 6)] == [b"next"]
+
+
+def test_a_row_hidden_while_its_document_is_read_is_not_followed(stage: DocumentStage) -> None:
+    witness, late = stage.subscribed("bob", "n1"), stage.connect("ann")
+
+    def hide() -> None:
+        stage.store.reading = lambda: None
+        stage.publish(added(1, owner="bob", before={"owner": "*"}))
+        witness.seqs(1)
+
+    stage.store.reading = hide
+    subscribe(late, "n1")
+
+    assert next_frame(late).kind == SNAPSHOT
+    until(lambda: stage.subscriptions == 1, "the end of the subscription")
+
+
+def test_who_would_miss_an_addition_that_is_gone_from_the_log_is_closed(
+    make_documents: Callable[..., DocumentStage],
+) -> None:
+    stage = make_documents(HubLimits(log_events_max=10))
+    stage.store.put("n1")
+    witness, late = stage.connect("bob"), stage.connect("ann")
+
+    def flood() -> None:
+        stage.store.reading = lambda: None
+        for seq in range(1, 51):
+            stage.publish(added(seq))
+            assert witness.seqs(1) == [seq]
+
+    stage.store.reading = flood
+    subscribe(late, "n1")
+
+    assert late.close_code() == 1013
+
+
+def test_a_connection_that_ends_while_the_document_is_read_leaves_nothing(stage: DocumentStage) -> None:
+    client = stage.connect()
+
+    def end() -> None:
+        stage.hub.close_session("session-ann", 1008)
+
+    stage.store.reading = end
+    subscribe(client, "n1")
+
+    assert client.close_code() == 1008
+    assert client.binaries == []
+    client.drop()
+    until(lambda: stage.hub.stats().connections == 0)
+    assert stage.nothing_is_held()
+
+
+def test_one_connection_hears_of_a_bounded_number_of_documents(
+    make_documents: Callable[..., DocumentStage],
+) -> None:
+    stage = make_documents(HubLimits(documents_per_connection_max=2))
+    for row_id in ("n1", "n2", "n3"):
+        stage.store.put(row_id)
+    client = stage.subscribed("ann", "n1", "n2")
+
+    subscribe(client, "n3")
+    subscribe(client, "n2")
+
+    assert next_frame(client).row_id == "n2"
+    unsubscribe(client, "n1")
+    subscribe(client, "n3")
+    assert next_frame(client).row_id == "n3"
+    assert stage.subscriptions == 2
+
+
+def test_all_connections_together_do_too(make_documents: Callable[..., DocumentStage]) -> None:
+    stage = make_documents(HubLimits(document_subscriptions_max=1))
+    stage.store.put("n1")
+    first, second = stage.subscribed("ann", "n1"), stage.connect("bob")
+
+    subscribe(second, "n1")
+    second.await_served()
+    first.drop()
+    until(stage.nothing_is_held)
+    subscribe(second, "n1")
+
+    assert next_frame(second).kind == SNAPSHOT
+    assert second.binaries == []
+
+
+@pytest.mark.parametrize("code", ["NOT_AVAILABLE", "COMMIT_FAILED", "CONFLICT"])
+def test_a_store_that_is_away_closes_the_connection_which_asks_again(stage: DocumentStage, code: str) -> None:
+    stage.store.failure = PylonError(code, "Not now.", status=409 if code == "CONFLICT" else None)
+    client = stage.connect()
+
+    subscribe(client, "n1")
+
+    assert client.close_code() == 1013
+
+
+@pytest.mark.parametrize("code", ["NOT_SUPPORTED", "PAYLOAD_TOO_LARGE"])
+def test_a_row_that_can_have_no_document_is_passed_over(stage: DocumentStage, code: str) -> None:
+    stage.store.failure = PylonError(code, "Never.")
+    client = stage.connect()
+
+    subscribe(client, "n1")
+    client.await_served()
+    stage.publish(added(1))
+
+    assert frames_before(client, 1) == []
+
+
+def test_a_name_that_cannot_be_told_is_passed_over(stage: DocumentStage) -> None:
+    name = "x" * 65_536
+    stage.store.put(name)
+    client = stage.connect()
+
+    subscribe(client, name)
+    stage.publish(added(1, name))
+
+    assert frames_before(client, 1) == []
+
+
+def test_a_policy_that_fails_closes_who_it_fails_for(stage: DocumentStage) -> None:
+    class Failing(OwnerPolicy):
+        def may_read(self, entity: str, auth: AuthContext, row: Mapping[str, Any]) -> bool:
+            if auth.user_id == "bob" and "broken" in row:
+                raise ZeroDivisionError
+            return super().may_read(entity, auth, row)
+
+    ann, bob = stage.subscribed("ann", "n1"), stage.subscribed("bob", "n1")
+    stage.documents._policy = Failing()
+
+    stage.publish(added(1, broken=True), added(2, delta=b"next"))
+
+    assert [next_frame(ann).payload for _ in range(2)] == [b"delta", b"next"]
+    assert bob.close_code() == 1011
+    assert bob.binaries == []
+
+
+def test_many_large_documents_reach_a_slow_client_that_asks_for_all_at_once(
+    make_documents: Callable[..., DocumentStage],
+) -> None:
+    stage = make_documents(HubLimits(backlog_bytes_max=50_000), send_buffer=16_384)
+    row_ids = [f"n{number}" for number in range(60)]
+    for row_id in row_ids:
+        stage.store.put(row_id, row_id.encode() * 10_000)
+    client = stage.connect("ann", receive_buffer=4096)
+
+    for row_id in row_ids:
+        subscribe(client, row_id)
+
+    assert [next_frame(client).row_id for _ in row_ids] == row_ids
+    assert stage.hub.stats().closed_for_lag == 0
+
+
+def test_streams_carry_no_documents(stage: DocumentStage) -> None:
+    stream, client = stage.open_stream("ann"), stage.subscribed("ann", "n1")
+
+    stage.publish(added(1), added(2))
+
+    assert next_frame(client).kind == UPDATE
+    assert stream.seqs(2) == [1, 2]
+
+
+def test_nobody_is_left_behind_by_sixteen_threads_that_come_and_go(
+    make_documents: Callable[..., DocumentStage],
+) -> None:
+    stage = make_documents()
+    row_ids = [f"n{number}" for number in range(4)]
+    for row_id in row_ids:
+        stage.store.put(row_id)
+    failures: list[BaseException] = []
+
+    def come_and_go(seed: int) -> None:
+        choice = random.Random(seed)
+        try:
+            for _ in range(6):
+                client = WireClient(stage.listener.port, f"user{seed}")
+                for _ in range(choice.randrange(8)):
+                    choice.choice([subscribe, unsubscribe])(client, choice.choice(row_ids))
+                if choice.random() < 0.3:
+                    stage.hub.close_session(f"session-user{seed}", 1012)
+                if choice.random() < 0.5:
+                    client.leave()
+                client.drop()
+        except OSError:
+            pass  # closed by the server in the middle
+        except BaseException as error:  # noqa: BLE001 - the top of a thread
+            failures.append(error)
+
+    threads = [threading.Thread(target=come_and_go, args=(seed,)) for seed in range(16)]
+    for thread in threads:
+        thread.start()
+    seq = 0
+    while any(thread.is_alive() for thread in threads):
+        seq += 1
+        stage.publish(added(seq, row_ids[seq % 4], delta=b"x" * 100))
+        threads[seq % 16].join(0.001)
+
+    assert failures == []
+    until(lambda: stage.hub.stats().connections == 0, "the departures")
+    assert stage.nothing_is_held()
