@@ -1,6 +1,6 @@
 # Two commands are enough: `make demo` to see it, `make test` to check it.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check format soak bench bench-data dist clean
+.PHONY: help setup demo todo test check format soak bench bench-data dist clean
 
 PYTHON ?= python3.11
 BIN := .venv/bin
@@ -14,6 +14,9 @@ setup: .venv/.ready ## Create .venv with the pylon command in it
 
 demo: .venv/.ready ## Run the chat example and print its address
 	@$(BIN)/pylon dev examples/chat
+
+todo: examples/todo/public/index.html ## Run the todo example in React and print its address
+	@$(BIN)/pylon dev examples/todo
 
 test: check ## Lint, types, layers and every test
 	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal
@@ -40,7 +43,7 @@ bench-data: .venv/.ready-for-tests ## Measure 10,000 against 1,000,000 rows on b
 	$(BIN)/python -m bench.data
 
 clean: ## Remove everything that can be made again
-	rm -rf .venv node_modules artifacts packages/sync/dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv node_modules artifacts packages/sync/dist examples/todo/public .mypy_cache .pytest_cache .ruff_cache .hypothesis
 
 .venv/.ready: pyproject.toml
 	$(PYTHON) -m venv .venv || { echo "Install venv first: apt-get install python3-venv"; exit 1; }
@@ -48,7 +51,16 @@ clean: ## Remove everything that can be made again
 	$(BIN)/pip install --quiet --editable '.[functions]'
 	@touch $@
 
-.venv/.ready-for-tests: .venv/.ready package.json bun.lock
-	$(BIN)/pip install --quiet --editable '.[functions,dev]'
+.venv/.ready-for-npm: .venv/.ready package.json bun.lock
 	$(BIN)/bun install --frozen-lockfile --silent
 	@touch $@
+
+.venv/.ready-for-tests: .venv/.ready-for-npm
+	$(BIN)/pip install --quiet --editable '.[functions,dev]'
+	@touch $@
+
+TODO_SOURCES := examples/todo/build.ts $(wildcard examples/todo/src/* examples/todo/worker/*) \
+	$(wildcard packages/sync/src/* packages/react/src/* packages/loro/src/*)
+
+examples/todo/public/index.html: .venv/.ready-for-npm $(TODO_SOURCES)
+	$(BIN)/bun examples/todo/build.ts
