@@ -10,7 +10,8 @@ from pylon_storage.faults import NoFaults
 
 MANIFEST = parse_manifest(
     '{"manifest_version": 1, "name": "notes", "version": "1", "routes": [], "entities": [{"name": "Note",'
-    ' "indexes": [], "relations": [], "fields": [{"name": "title", "type": "string", "optional": true, "unique": false}]}]}'
+    ' "indexes": [],  "relations": [],'
+    ' "fields": [{"name": "title", "type": "string", "optional": true, "unique": false}]}]}'
 )
 
 

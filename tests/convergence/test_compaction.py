@@ -21,7 +21,8 @@ from pylon_core.errors import PylonError
 from pylon_http import Filter, Response, Row, StreamedResponse, TxStore
 from pylon_router import Caller, dispatch
 from pylon_storage.compaction import Compactor
-from tests.pylon_sync.test_replica_convergence import Replica, SmallPages, Ticking
+from tests.convergence.machine import SmallPages, Ticking
+from tests.convergence.replica import Replica
 from tests.strategies.documents import app, entity
 from tests.support.data_api import OWNED, DataApi, optional, rules
 
@@ -48,7 +49,7 @@ class Compacting(RuleBasedStateMachine):
         self.store = self.api.store
         self.pages = SmallPages(self.store)
         self.api.reconfigure(store=self.pages)
-        self.replicas = {viewer: Replica(viewer) for viewer in PEOPLE}
+        self.replicas = {viewer: Replica() for viewer in PEOPLE}
         if is_old:  # some rows lie below the floor
             for row_id in ("a", "b", "c"):
                 self.put(row_id, "ann", 0)
@@ -89,12 +90,12 @@ class Compacting(RuleBasedStateMachine):
 
     @rule(viewer=people, events_max=page_sizes)
     def pull_one_page(self, viewer: str, events_max: int) -> None:
-        self.pull(self.replicas[viewer], events_max)
+        self.pull(viewer, events_max)
 
     @rule(viewer=people, events_max=page_sizes)
     def sync(self, viewer: str, events_max: int) -> None:
         replica = self.replicas[viewer]
-        while self.pull(replica, events_max):
+        while self.pull(viewer, events_max):
             pass
         assert replica.rows == self.readable_rows(viewer)
 
@@ -131,23 +132,25 @@ class Compacting(RuleBasedStateMachine):
             if error.code != "NOT_AVAILABLE":
                 raise
         else:
-            self.take(replica, jsontext.decode(body))
+            self.take(viewer, jsontext.decode(body))
 
-    def pull(self, replica: Replica, events_max: int) -> bool:
+    def pull(self, viewer: str, events_max: int) -> bool:
         """One page into the replica; whether there is more."""
+        replica = self.replicas[viewer]
         self.pages.events_max = events_max
         url = f"/api/sync/pull?since={replica.cursor}"
-        page = self.api.send("GET", url, auth=AuthContext(replica.viewer))
+        page = self.api.send("GET", url, auth=AuthContext(viewer))
         if page.status == 410:
             assert replica.cursor != 0, "everybody may start"
             replica.reset()
             return True
         assert page.status == 200
-        return self.take(replica, page.json)
+        return self.take(viewer, page.json)
 
-    def take(self, replica: Replica, page: dict[str, Any]) -> bool:
+    def take(self, viewer: str, page: dict[str, Any]) -> bool:
+        replica = self.replicas[viewer]
         for event in page["changes"]:
-            assert event.get("data", {}).get("ownerId", replica.viewer) == replica.viewer
+            assert event.get("data", {}).get("ownerId", viewer) == viewer
             replica.apply(event)
         has_more: bool = page["has_more"]
         assert page["cursor"]["last_seq"] > replica.cursor or not has_more
