@@ -38,6 +38,7 @@ soak: .venv/.ready-for-tests ## The long runs: many more crash rounds and seeds
 bench: .venv/.ready-for-tests ## Measure against PocketBase on this machine (needs wrk)
 	$(BIN)/pip install --quiet '.[bench]'
 	$(BIN)/python -m bench.http
+	$(BIN)/python -m bench.fanout
 
 bench-data: .venv/.ready-for-tests ## Measure 10,000 against 1,000,000 rows on both engines (needs wrk)
 	$(BIN)/python -m bench.data
@@ -48,7 +49,7 @@ clean: ## Remove everything that can be made again
 .venv/.ready: pyproject.toml
 	$(PYTHON) -m venv .venv || { echo "Install venv first: apt-get install python3-venv"; exit 1; }
 	$(BIN)/pip install --quiet --upgrade pip
-	$(BIN)/pip install --quiet --editable '.[functions]'
+	$(BIN)/pip install --quiet --editable '.[functions,crdt]'
 	@touch $@
 
 .venv/.ready-for-npm: .venv/.ready package.json bun.lock
@@ -56,7 +57,7 @@ clean: ## Remove everything that can be made again
 	@touch $@
 
 .venv/.ready-for-tests: .venv/.ready-for-npm
-	$(BIN)/pip install --quiet --editable '.[functions,dev]'
+	$(BIN)/pip install --quiet --editable '.[functions,crdt,dev]'
 	@touch $@
 
 TODO_SOURCES := examples/todo/build.ts $(wildcard examples/todo/src/* examples/todo/worker/*) \
