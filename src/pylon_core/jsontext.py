@@ -1,5 +1,6 @@
 """JSON in and out: one encoder, one decoder with a depth limit, for every floor."""
 
+import re
 from typing import Any
 
 import msgspec
@@ -7,6 +8,9 @@ import msgspec
 from pylon_core.errors import PylonError
 
 DEPTH_MAX = 128
+
+_TEXT = r'("(?:[^"\\]|\\.)*")'
+_TEXT_MEMBER = re.compile(rf"\s*[{{,]\s*{_TEXT}\s*:\s*{_TEXT}\s*(?=[,}}])")
 
 _encoder = msgspec.json.Encoder()
 _decoder = msgspec.json.Decoder()
@@ -35,6 +39,19 @@ def decode_object(text: bytes | str) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise PylonError("INVALID_DATA", "The request body must be a JSON object.")
     return value
+
+
+def leading_texts(text: str) -> dict[str, str]:
+    """The members before the first that is no text, of a JSON object which may be cut off anywhere."""
+    members: dict[str, str] = {}
+    found = _TEXT_MEMBER.match(text)
+    try:
+        while found is not None:
+            members[decode(found[1])] = decode(found[2])
+            found = _TEXT_MEMBER.match(text, found.end())
+    except PylonError:  # no JSON after all
+        pass
+    return members
 
 
 def _may_be_deep(text: bytes | str) -> bool:

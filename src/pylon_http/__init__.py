@@ -5,7 +5,7 @@ Never does I/O and never names a database or a server library.
 
 from pylon_http.aggregates import Aggregation
 from pylon_http.changes import ChangeEvent, ChangeKind
-from pylon_http.datastore import DataStore, LogPage, Outcome, Reader, TxStore
+from pylon_http.datastore import DataStore, LogPage, MergeRehearsal, Outcome, Reader, TxStore
 from pylon_http.errors import DataError, RerunRefused
 from pylon_http.files import FileDraft, FileReader, StoredFile
 from pylon_http.messages import (
@@ -40,6 +40,7 @@ __all__ = [
     "Headers",
     "HttpMethod",
     "LogPage",
+    "MergeRehearsal",
     "Outcome",
     "PendingResponse",
     "Reader",

@@ -49,6 +49,16 @@ class LogPage(msgspec.Struct, frozen=True):
     floor: int
 
 
+class MergeRehearsal(Protocol):
+    """``TxStore.merge``, worked out on the row as it was in some state, after that was closed."""
+
+    existing: Row
+    """The row as it was."""
+
+    def row(self) -> Row:
+        """What it would become. Takes as long as a merge, in no transaction, and raises what one raises."""
+
+
 class Reader(Protocol):
     """Reads one consistent state. Every method raises ``DataError`` ENTITY_NOT_FOUND for an unknown entity."""
 
@@ -75,6 +85,9 @@ class Reader(Protocol):
 
     def document(self, entity: str, row_id: str) -> bytes | None:
         """The row's collaborative document as a Loro snapshot; ``None`` when it has none."""
+
+    def rehearse_merge(self, entity: str, row_id: str, update: bytes) -> MergeRehearsal | None:
+        """A merge to be worked out before its transaction; ``None``: no such row."""
 
     def head(self) -> int:
         """The seq of the newest change that this state has; of what the transaction itself did nothing is said."""
@@ -111,10 +124,14 @@ class TxStore(Reader, Protocol):
         a row that is too large for one.
         """
 
-    def merge(self, entity: str, row_id: str, update: bytes) -> Row | None:
+    def merge(
+        self, entity: str, row_id: str, update: bytes, rehearsal: MergeRehearsal | None = None
+    ) -> Row | None:
         """Take a client's Loro update or snapshot into the row's document, change the row to what that says then,
         and return it whole; ``None``: no such row. The log entry has what was new to the document, also when it
-        changed no field; an update without anything new writes nothing.
+        changed no field; an update without anything new writes nothing. One that was rehearsed, on the row and
+        the document as they are now, is not worked out again; another has half a second, since others wait for
+        it.
 
         CRDT_DECODE_FAILED for bytes that are none, or build on edits that are missing; CRDT_APPLY_FAILED for a
         document that a row cannot hold; and what ``open_document`` and ``update`` raise.

@@ -19,11 +19,12 @@ def post_update(ctx: RouterContext, call: Call) -> Answer:
     entity, row_id = call.args
     update = _parse(call.body)
     writes = WritePipeline(ctx, call.caller.auth)
+    rehearsal = writes.rehearse_merge(entity, row_id, update)
 
     def merged(_row: Row) -> Response:
         return Response.json({"ok": True})
 
-    return PendingResponse(ctx.store, lambda tx: writes.merge(tx, entity, row_id, update), merged)
+    return PendingResponse(ctx.store, lambda tx: writes.merge(tx, entity, row_id, update, rehearsal), merged)
 
 
 def refuse_path(_ctx: RouterContext, call: Call) -> Response:

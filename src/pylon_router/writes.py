@@ -6,13 +6,13 @@ refusal undoes it. A row of another tenant is refused first (``tenants``). A cal
 that and not what the store thought of the payload, so a unique field is no oracle.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from pylon_auth import AuthContext
 from pylon_core.errors import PylonError
 from pylon_core.manifest import EntityDef
-from pylon_http import DataError, Row, TxStore
+from pylon_http import DataError, MergeRehearsal, Row, TxStore
 from pylon_policy import Operation
 from pylon_router.context import RouterContext
 from pylon_router.reads import absent_row, refuse_secret_fields
@@ -67,16 +67,31 @@ class WritePipeline:
         self._policies.check_update(entity, self._auth, existing, row, patch)
         return row
 
-    def merge(self, tx: TxStore, entity: str, row_id: str, update: bytes) -> Row:
-        """Take a client's edits into the row's document (``TxStore.merge``). The input that the policy judges is
-        what they change; where they cannot be taken, none is known and it judges the row as it was."""
-        declared = self._ctx.entity(entity)
+    def rehearse_merge(self, entity: str, row_id: str, update: bytes) -> MergeRehearsal:
+        """Work out and judge what ``merge`` will do, before its transaction: merging may take long, and whoever
+        may not, or sends what cannot be merged, is to keep nobody's writes waiting."""
+        self._ctx.entity(entity)
+        with self._ctx.store.read() as reader:
+            rehearsal = reader.rehearse_merge(entity, row_id, update)
+        if rehearsal is None:
+            raise self._absent_for_update(entity, row_id, {})
+        self._merged(entity, rehearsal.existing, rehearsal.row)
+        return rehearsal
+
+    def merge(self, tx: TxStore, entity: str, row_id: str, update: bytes, rehearsal: MergeRehearsal) -> Row:
+        """Take a client's edits into the row's document (``TxStore.merge``)."""
         existing = tx.get(entity, row_id)
         if existing is None:
             raise self._absent_for_update(entity, row_id, {})
+        return self._merged(entity, existing, lambda: tx.merge(entity, row_id, update, rehearsal))
+
+    def _merged(self, entity: str, existing: Row, merge: Callable[[], Row | None]) -> Row:
+        """The input that the policy judges is what the edits change; where they cannot be taken, none is known and
+        it judges the row as it was."""
+        declared = self._ctx.entity(entity)
         self._check_tenant(declared, existing, Operation.UPDATE)
         try:
-            row = tx.merge(entity, row_id, update)
+            row = merge()
         except DataError:
             self._policies.check_update(entity, self._auth, existing, existing, {})
             raise

@@ -113,46 +113,20 @@ def build(
         store = open_store(database, loaded, clock, parse_faults(environ.get(FAULTS_VARIABLE, "")))
         undo.callback(store.close)
         sessions = _open_sessions(store, loaded, clock)
-        file_library = _open_files(config, folder, store, clock)
-        runtime = BunRuntime(
-            BunOptions(config.functions_dir, folder.root, environ, config.fn_workers),
-            clock,
-        )
-        context = RouterContext(
-            manifest=loaded.manifest,
-            store=store,
-            policies=loaded.policies,
-            sessions=sessions,
-            cookie=config.cookie(loaded.manifest.name),
-            clock=clock,
-            functions=FunctionHost(loaded.manifest, store, runtime, clock, config.fn_call_timeout_s),
-            files=file_library,
-            files_url=config.files.url_prefix,
-            dev_mode=config.dev_mode,
-        )
-        limits = HubLimits(message_bytes_max=config.ws_frame_bytes_max)
-        hub = Hub(loaded.policies, context.project, limits, clock)
-        store.on_log_turned(hub.turn)
-        hub.follow(store)
+        files = _open_files(config, folder, store, clock)
+        functions = BunRuntime(BunOptions(config.functions_dir, folder.root, environ, config.fn_workers), clock)
+        context = _context(config, loaded, store, sessions, files, functions, clock)
+        hub = _hub(config, context, store)
+        session_notices.close_sockets(sessions, hub)
         if isinstance(store, EphemeralStore):
             context = replace(context, reset=partial(_reset, store, hub))
-        credentials = CredentialResolver(sessions, config.admin_token)
-        gateway = _gateway(config, folder, context, store, credentials)
-        session_notices.close_sockets(sessions, hub)
-        wsgi = WsgiApp(gateway, config.files.bytes_max)
-        documents = Documents(hub, store, loaded.policies, _with_documents(loaded))
-        hub.add_feed(documents)
+        hub.add_feed(Documents(hub, store, loaded.policies, _with_documents(loaded)))
         live_queries = LiveQueries(hub, context)
         hub.add_feed(live_queries)
-        sockets = Sockets(
-            hub,
-            SocketAuthenticator(
-                credentials, context.cookie.name, config.sockets, OriginRule.of((config.cors_origin,))
-            ),
-            partial(client_ip, trusted_hops=config.trust_proxy_hops),
-            clock,
-            {**documents.messages, **live_queries.messages},
-        )
+        credentials = CredentialResolver(sessions, config.admin_token)
+        gateway = _gateway(config, folder, context, store, credentials)
+        wsgi = WsgiApp(gateway, config.files.bytes_max)
+        sockets = _sockets(config, context, hub, credentials)
         server = _listen(config, gateway, sockets, store, wsgi, clock)
         undo.callback(server.stop, clock.monotonic())
         if config.extra_ports:
@@ -160,31 +134,23 @@ def build(
         store.on_left_over(server.nudge)
         undo.pop_all()
     housekeeper = Housekeeper(
-        partial(_sweep, sessions, file_library), partial(session_notices.review, sessions, hub), clock
+        partial(_sweep, sessions, files), partial(session_notices.review, sessions, hub), clock
     )
     session_notices.follow(store.tables, sessions, housekeeper)
-    log_keeper = _log_keeper(config, store, clock)
     return Application(
-        config,
-        loaded,
-        database,
-        store,
-        runtime,
-        hub,
-        live_queries,
-        gateway,
-        server,
-        housekeeper,
-        log_keeper,
-        wsgi,
-        clock,
-    )
-
-
-def _log_keeper(config: ServerConfig, store: AppStore, clock: Clock) -> LogKeeper:
-    retention_s = config.sync_retention_days * 86_400.0
-    return LogKeeper(
-        (Compactor(store.upkeep, clock, retention_s), OperationSweeper(store.upkeep, clock, retention_s)), clock
+        config=config,
+        loaded=loaded,
+        database=database,
+        store=store,
+        functions=functions,
+        hub=hub,
+        live_queries=live_queries,
+        gateway=gateway,
+        server=server,
+        housekeeper=housekeeper,
+        log_keeper=_log_keeper(config, store, clock),
+        wsgi=wsgi,
+        clock=clock,
     )
 
 
@@ -196,6 +162,51 @@ def _open_sessions(store: AppStore, loaded: LoadedManifest, clock: Clock) -> Ses
 def _open_files(config: ServerConfig, folder: AppFolder, store: AppStore, clock: Clock) -> FileLibrary:
     storage = open_file_storage(config.files, folder.uploads(config))
     return FileLibrary(storage, SqlFileIndex(store.tables), clock, secrets.token_bytes)
+
+
+def _context(
+    config: ServerConfig,
+    loaded: LoadedManifest,
+    store: AppStore,
+    sessions: SessionStore,
+    files: FileLibrary,
+    functions: BunRuntime,
+    clock: Clock,
+) -> RouterContext:
+    return RouterContext(
+        manifest=loaded.manifest,
+        store=store,
+        policies=loaded.policies,
+        sessions=sessions,
+        cookie=config.cookie(loaded.manifest.name),
+        clock=clock,
+        functions=FunctionHost(loaded.manifest, store, functions, clock, config.fn_call_timeout_s),
+        files=files,
+        files_url=config.files.url_prefix,
+        dev_mode=config.dev_mode,
+    )
+
+
+def _hub(config: ServerConfig, context: RouterContext, store: AppStore) -> Hub:
+    limits = HubLimits(message_bytes_max=config.ws_frame_bytes_max)
+    hub = Hub(context.policies, context.project, limits, context.clock)
+    store.on_log_turned(hub.turn)
+    hub.follow(store)
+    return hub
+
+
+def _reset(store: EphemeralStore, hub: Hub) -> None:
+    """The sockets end, so that replicas ask again and hear that theirs is of another time."""
+    hub.turn(is_on=False)
+    store.reset()
+    hub.turn(is_on=True)
+
+
+def _with_documents(loaded: LoadedManifest) -> frozenset[str]:
+    """The entities whose rows may have collaborative documents; none without the library for these."""
+    if find_spec("loro") is None:
+        return frozenset()
+    return frozenset(entity.name for entity in loaded.manifest.entities if entity.crdt)
 
 
 def _gateway(
@@ -218,24 +229,11 @@ def _gateway(
     return Gateway(parts, dispatch, context)
 
 
-def _with_documents(loaded: LoadedManifest) -> frozenset[str]:
-    """The entities whose rows may have collaborative documents; none without the library for these."""
-    if find_spec("loro") is None:
-        return frozenset()
-    return frozenset(entity.name for entity in loaded.manifest.entities if entity.crdt)
-
-
-def _reset(store: EphemeralStore, hub: Hub) -> None:
-    """The sockets end, so that replicas ask again and hear that theirs is of another time."""
-    hub.turn(is_on=False)
-    store.reset()
-    hub.turn(is_on=True)
-
-
-def _sweep(sessions: SessionStore, files: FileLibrary) -> int:
-    removed = sessions.sweep()
-    files.sweep()
-    return removed
+def _sockets(config: ServerConfig, context: RouterContext, hub: Hub, credentials: CredentialResolver) -> Sockets:
+    readers = OriginRule.of((config.cors_origin,))
+    authenticator = SocketAuthenticator(credentials, context.cookie.name, config.sockets, readers)
+    peer_of = partial(client_ip, trusted_hops=config.trust_proxy_hops)
+    return Sockets(hub, authenticator, peer_of, context.clock)
 
 
 def _listen(
@@ -257,4 +255,17 @@ def _listen(
         headers=gateway.common_headers,
         idle=store.flush,
         streamed_paths=(UPLOAD_PATH,),
+    )
+
+
+def _sweep(sessions: SessionStore, files: FileLibrary) -> int:
+    removed = sessions.sweep()
+    files.sweep()
+    return removed
+
+
+def _log_keeper(config: ServerConfig, store: AppStore, clock: Clock) -> LogKeeper:
+    retention_s = config.sync_retention_days * 86_400.0
+    return LogKeeper(
+        (Compactor(store.upkeep, clock, retention_s), OperationSweeper(store.upkeep, clock, retention_s)), clock
     )

@@ -21,7 +21,6 @@ import socket
 import threading
 from collections.abc import Callable
 from functools import partial
-from typing import Protocol
 
 import structlog
 from msgspec import structs
@@ -30,6 +29,7 @@ from pylon_core.clock import Clock
 from pylon_core.errors import PylonError
 from pylon_http import Request, Response, StreamedRequest
 from pylon_runtime.http_body import ArrivingBody
+from pylon_runtime.http_handler import BegunAnswer, Handler, Takeover, UpgradeHandler
 from pylon_runtime.http_limits import ServerLimits
 from pylon_runtime.http_outbox import Outbox
 from pylon_runtime.http_parser import Arrival, Phase, RequestParser, StreamedBody
@@ -41,28 +41,6 @@ from pylon_runtime.http_stream import (
     StreamResponse,
 )
 from pylon_runtime.http_writer import CONTINUE, ResponseWriter
-
-
-class BegunAnswer(Protocol):
-    """An answer that comes later."""
-
-    def start(self, deliver: Callable[[Callable[[], Response]], None]) -> None:
-        """Begin; ``deliver`` is called once, by any thread, with what makes the response."""
-
-
-UpgradeHandler = Callable[[Request, socket.socket, bytes], None]
-
-
-class Takeover:
-    """An answer that is given by whoever takes the connection over, as after an upgrade."""
-
-    __slots__ = ("taker",)
-
-    def __init__(self, taker: UpgradeHandler) -> None:
-        self.taker = taker
-
-
-Handler = Callable[[Request], Response | BegunAnswer | Takeover]
 
 _log = structlog.get_logger(__name__)
 
@@ -239,17 +217,10 @@ class HttpConnection:
                 return self._answer_streamed(arrival, arrival.special, now)
             return self._be_taken(self._upgrade, request)
         try:
-            response = self._handle(request)
-            if not isinstance(response, Response):
-                if isinstance(response, Takeover):
-                    return self._be_taken(response.taker, request)
-                self._answering = arrival
-                response.start(self._deliver)
-                return Step.ANSWER
+            answer = self._handle(request)
         except Exception as error:  # noqa: BLE001 - the boundary: a request may fail, the server may not
-            self._answering = None
-            response = _failed(request, error)
-        return self._respond(response, arrival, now)
+            answer = _failed(request, error)
+        return self._give(answer, arrival, now)
 
     def _answer_streamed(self, arrival: Arrival, body: StreamedBody, now: float) -> Step | None:
         """As ``_answer``, where the handler reads the body. What it leaves unread ends the connection."""
@@ -258,18 +229,25 @@ class HttpConnection:
         stream = ArrivingBody(body, self._parser, self.sock, site.limits, site.clock)
         request = StreamedRequest(known.method, known.target, known.headers, b"", known.peer, stream=stream)
         try:
-            response = self._handle(request)
+            answer = self._handle(request)
         except Exception as error:  # noqa: BLE001 - as above
-            response = _failed(request, error)
+            answer = _failed(request, error)
         if not body.is_complete:
             self._parser.abandon()
             arrival = structs.replace(arrival, keep_alive=False)
-        if isinstance(response, Response):
-            return self._respond(response, arrival, now)
-        if isinstance(response, Takeover):
-            return self._be_taken(response.taker, request)
+        return self._give(answer, arrival, now)
+
+    def _give(self, answer: Response | BegunAnswer | Takeover, arrival: Arrival, now: float) -> Step | None:
+        if isinstance(answer, Response):
+            return self._respond(answer, arrival, now)
+        if isinstance(answer, Takeover):
+            return self._be_taken(answer.taker, arrival.request)
         self._answering = arrival
-        response.start(self._deliver)
+        try:
+            answer.start(self._deliver)
+        except Exception as error:  # noqa: BLE001 - as above
+            self._answering = None
+            return self._respond(_failed(arrival.request, error), arrival, now)
         return Step.ANSWER
 
     def _be_taken(self, taker: UpgradeHandler, request: Request) -> Step:

@@ -16,7 +16,8 @@ import structlog
 
 from pylon_core.clock import Clock
 from pylon_core.errors import PylonError
-from pylon_runtime.http_connection import Handler, HttpConnection, Site, Step, UpgradeHandler
+from pylon_runtime.http_connection import HttpConnection, Site, Step
+from pylon_runtime.http_handler import Handler, UpgradeHandler
 
 _log = structlog.get_logger(__name__)
 

@@ -18,7 +18,8 @@ from werkzeug.serving import ThreadedWSGIServer, WSGIRequestHandler
 
 from pylon_core.clock import Clock
 from pylon_core.errors import PylonError
-from pylon_runtime.http_connection import Handler, HttpConnection, Site, Step, UpgradeHandler
+from pylon_runtime.http_connection import HttpConnection, Site, Step
+from pylon_runtime.http_handler import Handler, UpgradeHandler
 from pylon_runtime.http_limits import ServerLimits
 from pylon_runtime.http_parking import Listener, Parking
 from pylon_runtime.http_workers import WorkerPool

@@ -7,18 +7,17 @@
 Made once when the server starts; what it makes may be called by any thread.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 from pylon_core.clock import Clock
 from pylon_core.errors import PylonError
 from pylon_http import Request
 from pylon_runtime.config import EXTRA_PORTS
-from pylon_runtime.http_connection import Handler, Takeover
+from pylon_runtime.http_handler import Handler, Takeover
 from pylon_runtime.hub import (
     SYNC_PATHS,
     EventStreamEndpoint,
     Hub,
-    MessageHandler,
     WebSocketEndpoint,
     asks_for_stream,
 )
@@ -27,7 +26,7 @@ from pylon_runtime.socket_auth import SocketAuthenticator
 
 
 class Sockets:
-    """``messages`` serves what clients send on WebSockets, by type. Each listener counts its own sockets."""
+    """Each listener counts its own sockets."""
 
     def __init__(
         self,
@@ -35,13 +34,11 @@ class Sockets:
         authenticator: SocketAuthenticator,
         peer_of: Callable[[Request], str],
         clock: Clock,
-        messages: Mapping[str, MessageHandler],
     ) -> None:
         self._hub = hub
         self._authenticator = authenticator
         self._peer_of = peer_of
         self._clock = clock
-        self._messages = messages
 
     def on_main_port(self) -> WebSocketEndpoint:
         return self._websockets(SYNC_PATHS)
@@ -77,7 +74,6 @@ class Sockets:
             self._peer_of,
             self._hub.limits,
             self._clock,
-            self._messages,
             paths,
         )
 

@@ -15,8 +15,8 @@ from pylon_http import DataError, DataStore
 from pylon_runtime.app_folder import AppFolder, LoadedManifest
 from pylon_runtime.config import DATABASE_URL, DB_PATH, ServerConfig
 from pylon_storage import EphemeralStore, FaultPoints, SqliteStore
-from pylon_storage.compaction import CompactableLog
 from pylon_storage.statements import Tables
+from pylon_storage.upkeep import Upkeep
 
 IN_MEMORY = ":memory:"
 """What PYLON_DB_PATH says for a database that does not outlive the process."""
@@ -30,7 +30,7 @@ class AppStore(DataStore, Protocol):
         """Where the tables beside the rows (sessions, files) are read and written."""
 
     @property
-    def upkeep(self) -> CompactableLog:
+    def upkeep(self) -> Upkeep:
         """For whoever compacts the change log."""
 
     @property

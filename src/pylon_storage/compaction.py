@@ -10,10 +10,9 @@ seqs. A ``Compactor`` is used by one thread; ``interrupt`` may be called by anot
 """
 
 import enum
-from collections.abc import Callable, Generator, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Generator, Sequence
 from functools import partial
-from typing import NamedTuple, Protocol, TypeVar
+from typing import NamedTuple
 
 import structlog
 
@@ -21,8 +20,7 @@ from pylon_core.clock import Clock
 from pylon_core.manifest import FieldKind
 from pylon_storage.dialect import Dialect
 from pylon_storage.statements import Columns, Statements
-
-T = TypeVar("T")
+from pylon_storage.upkeep import Upkeep
 
 SETTLING_S = 600.0
 """Entries younger than this are left alone: other servers have still to read them, and for what they add to
@@ -63,26 +61,6 @@ _NOTE = "INSERT INTO _pylon_meta (key, value) VALUES (?, ?) ON CONFLICT (key) DO
 log = structlog.get_logger("pylon.storage")
 
 
-class CompactableLog(Protocol):
-    """What a store offers for the upkeep of its log and of what else grows. Any thread may call."""
-
-    @property
-    def dialect(self) -> Dialect: ...
-
-    def reading(self) -> AbstractContextManager[Statements]:
-        """The newest committed state; between two statements it may move on."""
-
-    def surveying(self) -> AbstractContextManager[Statements | None]:
-        """A connection of one's own, each statement in the newest state, which may make tables that go with it.
-        ``None`` while somebody else has one, on whatever server."""
-
-    def write(self, work: Callable[[Statements], T]) -> T:
-        """A short transaction that leaves others alone as far as it can; its result once it is durable."""
-
-    def interrupt(self) -> None:
-        """End the statement that a surveying connection is at, if there is one; it raises DataError."""
-
-
 class Fate(enum.IntEnum):
     """What becomes of an outdated entry; the numbers are those of ``_FIND``."""
 
@@ -106,7 +84,7 @@ class Compactor:
 
     def __init__(
         self,
-        upkeep: CompactableLog,
+        upkeep: Upkeep,
         clock: Clock,
         retention_s: float,
         settling_s: float = SETTLING_S,

@@ -8,8 +8,8 @@ from collections.abc import Generator
 from functools import partial
 
 from pylon_core.clock import Clock
-from pylon_storage.compaction import CompactableLog
 from pylon_storage.statements import Statements
+from pylon_storage.upkeep import Upkeep
 
 INTERVAL_S = 86_400.0
 PAGE_KEYS = 1_000
@@ -31,7 +31,7 @@ Key = tuple[str, str]
 class OperationSweeper:
     """``retention_s`` is how long an op id is remembered at least."""
 
-    def __init__(self, upkeep: CompactableLog, clock: Clock, retention_s: float) -> None:
+    def __init__(self, upkeep: Upkeep, clock: Clock, retention_s: float) -> None:
         self._upkeep = upkeep
         self._clock = clock
         self._retention_ms = int(1000 * retention_s)

@@ -10,13 +10,23 @@ from contextlib import AbstractContextManager, contextmanager
 from typing import Any, Protocol
 
 from pylon_core.manifest import FieldKind
-from pylon_http import Aggregation, ChangeKind, Condition, DataError, Filter, Row, Search, SearchPage
+from pylon_http import (
+    Aggregation,
+    ChangeKind,
+    Condition,
+    DataError,
+    Filter,
+    MergeRehearsal,
+    Row,
+    Search,
+    SearchPage,
+)
 from pylon_http.where import Scalar, equal
 from pylon_storage import sql
 from pylon_storage.aggregation import aggregate
 from pylon_storage.catalog import Catalog, EntityTable
 from pylon_storage.crdt import snapshots
-from pylon_storage.crdt.entity_documents import EntityDocuments, Version
+from pylon_storage.crdt.entity_documents import Rehearsal, Version, supported
 from pylon_storage.fragment import Fragment
 from pylon_storage.search.pages import search_page
 from pylon_storage.statements import Statements
@@ -112,11 +122,27 @@ class SqlReader:
             return None
         return snapshots.find(self._statements, entity, row_id)
 
+    def rehearse_merge(self, entity: str, row_id: str, update: bytes) -> Rehearsal | None:
+        table = self._catalog.table(entity)
+        existing, snapshot = self._stored(table, row_id)
+        return None if existing is None else Rehearsal(table.documents, entity, existing, snapshot, update)
+
     def head(self) -> int:
         found = self._statements.one(_HEAD)
         assert found is not None
         newest, floor = found
         return max(int(newest), int(floor))
+
+    def _stored(self, table: EntityTable, row_id: str) -> tuple[Row | None, bytes | None]:
+        """The row and the snapshot of its document, in one statement."""
+        codec = table.codec
+        if table.documents is None:
+            found = self._statements.one(codec.get_sql, (row_id,))
+            return (None if found is None else codec.decode(found)), None
+        found = self._statements.one(table.documents.get_sql, (row_id,))
+        if found is None:
+            return None, None
+        return codec.decode(found[:-1]), found[-1]
 
     def _counting(self, entity: str, rows: Filter) -> Fragment:
         where = where_clause(self._catalog.table(entity), rows)
@@ -158,7 +184,7 @@ class SqlTx(SqlReader):
         if codec.trees:
             codec.refuse_trees(changed)
         row = {**old, **changed}
-        version = None if snapshot is None else _documents(table).saying(row, snapshot)
+        version = None if snapshot is None else supported(table.documents, entity).saying(row, snapshot)
         self._change(table, old, row, changed, version)
         return row
 
@@ -176,7 +202,7 @@ class SqlTx(SqlReader):
 
     def open_document(self, entity: str, row_id: str) -> bytes | None:
         table = self._catalog.table(entity)
-        documents = _documents(table)
+        documents = supported(table.documents, entity)
         row, snapshot = self._stored(table, row_id)
         if row is None:
             return None
@@ -189,30 +215,23 @@ class SqlTx(SqlReader):
             self._change(table, row, row, {}, version)
         return version.snapshot
 
-    def merge(self, entity: str, row_id: str, update: bytes) -> Row | None:
+    def merge(
+        self, entity: str, row_id: str, update: bytes, rehearsal: MergeRehearsal | None = None
+    ) -> Row | None:
         table = self._catalog.table(entity)
-        documents = _documents(table)
+        supported(table.documents, entity)
         old, snapshot = self._stored(table, row_id)
         if old is None:
             return None
-        version = documents.merged(old, snapshot, update)
+        if not isinstance(rehearsal, Rehearsal):
+            rehearsal = Rehearsal(table.documents, entity, old, snapshot, update)
+        version = rehearsal.version(old, snapshot)
         if version is None:
             return old
         row = version.row
         changed = {field: value for field, value in row.items() if value != old[field]}
         self._change(table, old, row, changed, version)
         return row
-
-    def _stored(self, table: EntityTable, row_id: str) -> tuple[Row | None, bytes | None]:
-        """The row and the snapshot of its document, in one statement."""
-        codec = table.codec
-        if table.documents is None:
-            found = self._statements.one(codec.get_sql, (row_id,))
-            return (None if found is None else codec.decode(found)), None
-        found = self._statements.one(table.documents.get_sql, (row_id,))
-        if found is None:
-            return None, None
-        return codec.decode(found[:-1]), found[-1]
 
     def _change(self, table: EntityTable, old: Row, row: Row, changed: Row, version: Version | None) -> None:
         """Make the stored row another, together with its document."""
@@ -261,16 +280,6 @@ class SqlTx(SqlReader):
             "the operations",
             "INSERT_FAILED",
         )
-
-
-def _documents(table: EntityTable) -> EntityDocuments:
-    if table.documents is None:
-        raise DataError(
-            "NOT_SUPPORTED",
-            f"Rows of {table.codec.entity} have no collaborative documents.",
-            hint="They do in entities that do not say crdt: false, on SQLite and on Postgres.",
-        )
-    return table.documents
 
 
 def _selection(table: EntityTable, rows: Filter) -> Fragment:

@@ -46,12 +46,13 @@ class PushRequest(msgspec.Struct, frozen=True):
 
 
 class PushResult(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What became of one change; ``status`` is ``applied``, ``deduped`` or ``failed``."""
+    """What became of one change; ``status`` is ``applied``, ``deduped`` or ``failed``, which says why."""
 
     op_id: str | None
     status: str
     row_id: str
     error: str | None = None
+    code: str | None = None
 
 
 class PushOutcome(msgspec.Struct, frozen=True):
@@ -144,7 +145,7 @@ def push(
             if error.status >= 500:
                 raise
             text = _error_text(change, error)
-            failed = PushResult(change.op_id, "failed", change.row_id, text)
+            failed = PushResult(change.op_id, "failed", change.row_id, text, error.code)
             return PushOutcome(len(results), deduped, [text], [*results, failed])
         results.append(PushResult(change.op_id, "applied", row_id))
     return PushOutcome(len(results), deduped, [], results)

@@ -13,8 +13,9 @@ from typing import Any, Protocol
 import pytest
 
 from pylon_http import ChangeEvent, DataError, DataStore, TxStore
-from pylon_storage.compaction import GROWTH_MIN, CompactableLog, Compactor
+from pylon_storage.compaction import GROWTH_MIN, Compactor
 from pylon_storage.operations import OperationSweeper
+from pylon_storage.upkeep import Upkeep
 from tests.conformance.conftest import ADAPTERS, MANIFEST
 from tests.support import compacting
 from tests.support.compacting import DAY_S, RETENTION_S, Later
@@ -25,7 +26,7 @@ COMPACTED = [name for name in ADAPTERS if name != "d1"]
 
 class Store(DataStore, Protocol):
     @property
-    def upkeep(self) -> CompactableLog: ...
+    def upkeep(self) -> Upkeep: ...
 
 
 @pytest.fixture(params=COMPACTED)

@@ -440,3 +440,35 @@ def test_arrays_are_stored_checked_and_read_back(store: DataStore) -> None:
         assert refused(
             lambda wrong=wrong: store.transact(lambda tx: tx.update("Note", row_id, wrong))  # type: ignore[misc]
         ) == ("CRDT_APPLY_FAILED", 400)
+
+
+@pytest.mark.parametrize("meanwhile", ["nothing", "the row", "the document"])
+def test_a_rehearsed_merge_takes_in_what_came_meanwhile(store: DataStore, meanwhile: str) -> None:
+    row_id = insert(store, body="a")
+    client, other = Replica(store, row_id), Replica(store, row_id)
+    client.doc.get_text("body").insert(1, "b")
+    other.doc.get_text("body").insert(0, "0")
+    update = client.edits()
+    with store.read() as reader:
+        rehearsal = reader.rehearse_merge("Note", row_id, update)
+    assert rehearsal is not None
+    assert (rehearsal.existing["body"], rehearsal.row()["body"]) == ("a", "ab")
+    if meanwhile == "the row":
+        store.transact(lambda tx: tx.update("Note", row_id, {"title": "other"}))
+    elif meanwhile == "the document":
+        other.post()
+
+    row = store.transact(lambda tx: tx.merge("Note", row_id, update, rehearsal))
+
+    assert row == store.get("Note", row_id)
+    assert row is not None
+    assert (row["title"], row["body"]) == (
+        "other" if meanwhile == "the row" else "t",
+        "0ab" if meanwhile == "the document" else "ab",
+    )
+    assert stored_value(store, row_id)["body"] == row["body"]
+
+
+def test_a_merge_of_a_row_that_is_not_there_is_not_rehearsed(store: DataStore) -> None:
+    with store.read() as reader:
+        assert reader.rehearse_merge("Note", "gone", b"anything") is None

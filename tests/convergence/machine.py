@@ -6,11 +6,10 @@ replicas fall behind, pull pages of any size, start again, connect and hang up, 
 compacts the log, ends sessions and moves them to other tenants, restarts the servers, also with other read rules.
 Replicas merge as published clients do. A failure prints the steps that lead to it, and they replay.
 
-Servers run as they are, with their threads, so what a socket brings is awaited; everything else happens in the
-order that hypothesis chose.
+Servers run as they are, with their threads, so what a socket brings is awaited until its server has sent all there
+is; everything else happens in the order that hypothesis chose.
 """
 
-import time
 from abc import abstractmethod
 from collections import defaultdict
 from collections.abc import Generator, Iterator, Sequence
@@ -30,13 +29,11 @@ from pylon_policy import PolicyEngine
 from pylon_runtime.stores import AppStore
 from pylon_storage.compaction import Compactor
 from tests.convergence.documents import Edit
+from tests.convergence.patience import Patience
 from tests.convergence.replica import Key
 from tests.convergence.rules import ENTITIES, TENANTS, document, may_read
 from tests.convergence.server import AppServer
 from tests.convergence.viewers import VIEWERS, WRITERS, Viewer
-
-PATIENCE_S = 5.0
-PAUSE_S = 0.001
 
 viewers = st.sampled_from(VIEWERS)
 writers = st.sampled_from(WRITERS)
@@ -102,6 +99,7 @@ class SmallPages:
 
 class Convergence(RuleBasedStateMachine):
     servers_number = 1
+    patience = Patience(later_s=0.5)
 
     @abstractmethod
     def make_database(self) -> None:
@@ -286,6 +284,20 @@ class Convergence(RuleBasedStateMachine):
             self.send(at + 1, "admin", "POST", "/api/sync/push", {"changes": amid})
             who.open_socket(self.server(at))
 
+    @rule(
+        at=servers,
+        viewer=viewers,
+        amid=st.lists(changes, max_size=2),
+        later=st.lists(st.tuples(entity_names, row_ids, payloads), max_size=4),
+    )
+    def watch(self, at: int, viewer: str, amid: list[dict[str, Any]], later: list[tuple[str, str, Row]]) -> None:
+        """Connect, and see everything that is written then, with everybody else who is connected."""
+        self.connect(at, viewer, amid)
+        for name, row_id, data in later:
+            self.run_function(at + 1, name, row_id, {}, [data])
+        for who in self.viewers.values():
+            self.await_convergence(who)
+
     @rule(viewer=viewers)
     def receive(self, viewer: str) -> None:
         self.viewers[viewer].receive()
@@ -300,20 +312,30 @@ class Convergence(RuleBasedStateMachine):
         self.viewers[viewer].hang_up()
 
     def await_convergence(self, viewer: Viewer) -> None:
-        deadline = time.monotonic() + PATIENCE_S
-        viewer.receive()
+        self.receive_all(viewer)
         readable = self.readable_rows(0, viewer)
-        while viewer.socket is not None and viewer.replica.rows != readable:
-            assert time.monotonic() < deadline, f"{viewer.name} has {viewer.replica.rows}, not {readable}"
-            time.sleep(PAUSE_S)
-            viewer.receive()
+        if viewer.socket is not None:
+            assert viewer.replica.rows == readable, f"{viewer.name} has {viewer.replica.rows}, not {readable}"
         self.await_documents(viewer)
+
+    def receive_all(self, viewer: Viewer) -> None:
+        """What its server has for it."""
+        self.patience.until(viewer.is_told, f"{viewer.name} is not told of what is committed")
+        viewer.receive()
 
     # --- documents
 
-    @rule(at=servers, name=entity_names, row_id=row_ids, steps=st.lists(edits, min_size=1, max_size=6))
-    def collaborate(self, at: int, name: str, row_id: str, steps: list[Edit]) -> None:
-        """Two of those who can see a row edit it, on copies that may be behind, while others write the row."""
+    @rule(
+        at=servers,
+        name=entity_names,
+        row_id=row_ids,
+        steps=st.lists(edits, min_size=1, max_size=6),
+        ends=st.booleans(),
+    )
+    def collaborate(self, at: int, name: str, row_id: str, steps: list[Edit], *, ends: bool) -> None:
+        """Two of those who can see a row edit it, on copies that may be behind, while others write the row.
+
+        ``ends``: they stop and look, instead of going on later."""
         key = (name, row_id)
         self.show_to_many(at, name, row_id)
         people = [who for who in self.viewers.values() if who.has_session and key in self.readable_rows(at, who)]
@@ -330,6 +352,9 @@ class Convergence(RuleBasedStateMachine):
                 step.on(who.documents[key])
                 if step.is_sent:
                     who.upload(self.server(at), key)
+        if ends:
+            for who in people[:2]:
+                self.await_convergence(who)
 
     def show_to_many(self, at: int, name: str, row_id: str) -> None:
         shown = {"ownerId": "alice", "tenantId": "acme", "published": True, "rank": 3}
@@ -341,21 +366,17 @@ class Convergence(RuleBasedStateMachine):
             self.connect(at, who.name, [])
         if key not in who.documents and who.server is not None:
             who.open_document(who.server, key)
-        deadline = time.monotonic() + PATIENCE_S
-        while key in who.documents and not who.documents[key].has_begun:
-            assert time.monotonic() < deadline, "no document came"
-            time.sleep(PAUSE_S)
-            who.receive()
+        self.receive_all(who)
+        assert key not in who.documents or who.documents[key].has_begun, "no document came"
 
     def await_documents(self, viewer: Viewer) -> None:
         """Once everything is sent, each copy says what its row says, or the row is not the viewer's to see."""
         for key in [key for key, copy in viewer.documents.items() if not copy.is_clean]:
             viewer.upload(self.server(0), key)
-        deadline = time.monotonic() + PATIENCE_S
-        while viewer.socket is not None and (strays := self.strays(viewer)):
-            assert time.monotonic() < deadline, f"{viewer.name} has {strays}"
-            time.sleep(PAUSE_S)
-            viewer.receive()
+        self.receive_all(viewer)
+        if viewer.socket is not None:
+            strays = self.strays(viewer)
+            assert not strays, f"{viewer.name} has {strays}"
 
     def strays(self, viewer: Viewer) -> list[tuple[Key, dict[str, Any], Row | None]]:
         rows = {key: row for key, row in self.readable_rows(0, viewer).items() if key in viewer.documents}
@@ -389,22 +410,17 @@ class Convergence(RuleBasedStateMachine):
             self.await_identity(who, tenant_id)
 
     def await_closing(self, viewer: Viewer) -> None:
-        deadline = time.monotonic() + PATIENCE_S
-        viewer.receive()
-        while viewer.has_session and viewer.socket is not None:
-            assert time.monotonic() < deadline, f"the socket of {viewer.name} stays open"
-            time.sleep(PAUSE_S)
-            viewer.receive()
+        if viewer.has_session:
+            self.patience.until(viewer.is_cut_off, f"the socket of {viewer.name} stays open")
 
     def await_identity(self, viewer: Viewer, tenant_id: str | None) -> None:
         """Another server hears of it a little later."""
-        deadline = time.monotonic() + PATIENCE_S
         for server in self.servers:
-            viewer.learn_identity(server.sessions)
-            while viewer.auth.tenant_id != tenant_id:
-                assert time.monotonic() < deadline, "a server believes in the tenant of before"
-                time.sleep(PAUSE_S)
-                viewer.learn_identity(server.sessions)
+
+            def knows(at: AppServer = server) -> bool:
+                return viewer.learn_identity(at.sessions).tenant_id == tenant_id
+
+            self.patience.until(knows, "a server believes in the tenant of before")
 
     # --- servers
 

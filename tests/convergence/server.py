@@ -2,20 +2,24 @@
 without the HTTP in front. Several may share a database where the engine allows it.
 """
 
+import random
 import secrets
 import socket
-from collections.abc import Iterator
+import threading
+import time
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from pylon_auth import AuthContext, CookieConfig, SessionStore
 from pylon_core import jsontext
-from pylon_core.clock import Clock
+from pylon_core.clock import Clock, SystemClock
 from pylon_core.manifest import AppManifest
-from pylon_http import Response, StreamedResponse
+from pylon_http import ChangeEvent, Response, StreamedResponse
 from pylon_policy import PolicyEngine
 from pylon_router import Caller, RouterContext, dispatch, route
 from pylon_runtime import session_notices
 from pylon_runtime.hub import Hub, HubLimits
+from pylon_runtime.hub.connection import Connection, ConnectionState
 from pylon_runtime.hub.documents import Documents
 from pylon_runtime.stores import AppStore
 from pylon_storage import SqlSessionBackend
@@ -24,6 +28,20 @@ from tests.convergence.replica import Key, LiveSocket
 from tests.support.data_api import Answer, answer
 
 STOP_S = 5.0
+DAWDLE_S = 0.004
+
+
+class DawdlingClock(SystemClock):
+    """The clock of a hub whose thread is at times held up when it looks at it, as on a busy machine: before it
+    takes its calls, before it brings a laggard on. So what others commit and ask for comes to it together."""
+
+    def __init__(self) -> None:
+        self._chance = random.Random(0)
+
+    def monotonic(self) -> float:
+        if threading.current_thread().name == "hub-dispatcher" and self._chance.random() < 0.3:
+            time.sleep(self._chance.random() * DAWDLE_S)
+        return super().monotonic()
 
 
 class AppServer:
@@ -39,7 +57,7 @@ class AppServer:
             cookie=CookieConfig("notes_session"),
             clock=clock,
         )
-        self.hub = Hub(policies, self.ctx.project, HubLimits(), clock)
+        self.hub = Hub(policies, self.ctx.project, HubLimits(), DawdlingClock())
         store.on_log_turned(self.hub.turn)
         self.hub.follow(store)
         session_notices.close_sockets(self.sessions, self.hub)
@@ -49,6 +67,9 @@ class AppServer:
         )
         self.hub.add_feed(self._documents)
         self.hub.start()
+        with store.read() as reader:
+            self._told_to = reader.head()
+        store.subscribe(self._note)
 
     def send(self, auth: AuthContext, method: str, url: str, body: Any = None) -> Answer:
         sent = b"" if body is None else jsontext.encode(body)
@@ -70,6 +91,25 @@ class AppServer:
         entity, row_id = key
         self._documents.messages["crdt-subscribe"](live.connection, {"entity": entity, "rowId": row_id})
 
+    def has_told(self, live: LiveSocket) -> bool:
+        """Whether what is committed was sent to a socket, as far as it is for it."""
+        with self.store.read() as reader:
+            head = reader.head()
+        if self._told_to < head:
+            return False
+        answers: list[bool] = []
+        self.hub.await_call(lambda: answers.append(self._has_sent_all(live.connection)))
+        return answers == [True]
+
+    def _has_sent_all(self, connection: Connection) -> bool:
+        """Of what its hub heard of. On the thread of the dispatcher."""
+        dispatcher = self.hub._dispatcher
+        return connection.state is not ConnectionState.OPEN or (
+            dispatcher._delivered_end == self.hub.events.end
+            and connection in connection.audience.in_step
+            and connection.unsent is None
+        )
+
     def stop(self) -> None:
         """The sockets must be closed already: there are no readers to do it."""
         self.hub.stop(self.clock.monotonic() + STOP_S)
@@ -80,3 +120,7 @@ class AppServer:
             self.sessions.forget()
         else:
             self.sessions.changed_elsewhere(*read_notice(text))
+
+    def _note(self, events: Sequence[ChangeEvent]) -> None:
+        """After the hub, which was subscribed first."""
+        self._told_to = events[-1].seq

@@ -18,6 +18,7 @@ from pylon_runtime.stores import AppStore
 from pylon_storage import NoFaults, SqliteStore
 from pylon_storage.postgres import PostgresStore
 from tests.convergence.machine import Convergence
+from tests.convergence.patience import Patience
 from tests.support.data_api import watched_fields
 from tests.support.postgres import fresh_database
 
@@ -43,6 +44,8 @@ class OnSqlite(Convergence):
 
 class OnPostgres(Convergence):
     servers_number = 2
+    patience = Patience(later_s=2.5)
+    """Longer than the two seconds after which a server looks for what it was not told of."""
 
     def make_database(self) -> None:
         self.url = fresh_database()

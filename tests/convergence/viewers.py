@@ -54,7 +54,7 @@ class Viewer:
         self._token = issued.token
         self.learn_identity(sessions)
 
-    def learn_identity(self, sessions: SessionStore) -> None:
+    def learn_identity(self, sessions: SessionStore) -> AuthContext:
         """As a client does that asks who it is: with another identity it starts anew."""
         if self._token is not None:
             found = sessions.resolve(self._token)
@@ -62,6 +62,7 @@ class Viewer:
             if found != self.auth:
                 self.auth = found
                 self.replica.reset()
+        return self.auth
 
     def sign_out(self, sessions: SessionStore) -> None:
         if self._token is not None:
@@ -119,6 +120,15 @@ class Viewer:
                     self.documents.pop((message["entity"], message["row_id"]), None)
         if self.socket.close_code is not None:
             self.hang_up()
+
+    def is_told(self) -> bool:
+        """Whether its socket, if it has one, has brought or holds everything."""
+        self.receive()
+        return self.socket is None or self.server is None or self.server.has_told(self.socket)
+
+    def is_cut_off(self) -> bool:
+        self.receive()
+        return self.socket is None
 
     def hang_up(self) -> None:
         if self.socket is not None:

@@ -18,9 +18,10 @@ import psycopg
 import pytest
 
 from pylon_runtime.http_limits import ServerLimits
-from tests.server.rig import LiveSocket, Server, serving, until, write_app
+from tests.server.rig import LiveSocket, Server, serving, write_app
 from tests.support.postgres import PostgresServer, fresh_database, postgres_server
 from tests.support.servers import send
+from tests.support.waiting import until
 
 WRITERS = 6
 QUICKLY_S = 4.0

@@ -23,7 +23,8 @@ from tests.history.nemesis import DATABASE, NETWORK, PROCESS, Fault, FaultKind
 from tests.history.proxy import FAIR, Direction, Proxy, Weather
 from tests.history.site import Site
 from tests.history.workload import BUMP, COUNTERS, MANIFEST, REGISTERS
-from tests.server.rig import ADMIN_TOKEN, Server, returning, until, write_app
+from tests.server.rig import ADMIN_TOKEN, Server, returning, write_app
+from tests.support.waiting import until
 
 USERS = 4
 CLIENTS = 6

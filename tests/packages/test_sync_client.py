@@ -135,8 +135,6 @@ def test_the_bundle_exports_what_pages_use_and_makes_an_engine(bundle: Path, tmp
             "createSyncEngine",
             "createWriteThroughStorage",
             "defaultStorage",
-            "getServerData",
-            "persistChange",
         ],
         "connected": False,
         "cursor": {"last_seq": 0},

@@ -1,15 +1,13 @@
 """The watcher reports every change of the manifest and the functions, and nothing else."""
 
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from pylon_cli.watching import Watcher
-
-PATIENCE_S = 10.0
+from tests.support.waiting import until
 
 
 class Watched:
@@ -35,13 +33,6 @@ class Watched:
         """A later change is reported, and by then no earlier one was."""
         until(lambda: bool(self.reports))
         assert set(self.reports) == {what}
-
-
-def until(holds: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + PATIENCE_S
-    while not holds():
-        assert time.monotonic() < deadline, "nothing was reported"
-        time.sleep(0.005)
 
 
 @pytest.fixture

@@ -71,6 +71,22 @@ def test_a_refusal_repeats_nothing_of_the_text() -> None:
     assert "secret" not in str(refusal_of('{"password": "secret" oops'))
 
 
+@pytest.mark.parametrize(
+    ("text", "members"),
+    [
+        pytest.param('{"a":"1","b":"2","c":[1,2', {"a": "1", "b": "2"}, id="cut off later"),
+        pytest.param(' { "a" : "\\u00e9\\"" , "b', {"a": 'é"'}, id="spaces and escapes"),
+        pytest.param('{"a":"1","b":2,"c":"3"}', {"a": "1"}, id="behind one that is no text"),
+        pytest.param('{"a":"1","b":"2', {"a": "1"}, id="cut off in a text"),
+        pytest.param('{"a":"1","b":"\\x"}', {"a": "1"}, id="not JSON"),
+        pytest.param('["a","b"]', {}, id="no object"),
+        pytest.param("", {}, id="nothing"),
+    ],
+)
+def test_leading_texts_are_what_is_whole(text: str, members: dict[str, str]) -> None:
+    assert jsontext.leading_texts(text) == members
+
+
 @given(
     st.recursive(
         st.none() | st.booleans() | st.integers(-(2**63), 2**63 - 1) | st.floats(allow_nan=False) | st.text(),

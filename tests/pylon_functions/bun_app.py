@@ -1,8 +1,7 @@
 """An app of TypeScript functions under real Bun over a real store, for tests to call."""
 
 import os
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -29,13 +28,6 @@ MANIFEST = parse_manifest(
     {"name": "shelf", "type": "string", "optional": true, "unique": false}]}]}"""
 )
 PATIENCE_S = 10.0
-
-
-def until(condition: Callable[[], bool], what: str) -> None:
-    deadline = time.monotonic() + PATIENCE_S
-    while not condition():
-        assert time.monotonic() < deadline, f"waited too long until {what}"
-        time.sleep(0.005)
 
 
 class BunApp:

@@ -15,7 +15,7 @@ from pylon_functions.calls import ATTEMPTS_MAX
 from pylon_functions.runner import FRAMES_WAITING_MAX
 from pylon_http import DataStore, Filter, TxStore
 from pylon_storage import EphemeralStore
-from tests.pylon_functions.bun_app import MANIFEST, until
+from tests.pylon_functions.bun_app import MANIFEST
 from tests.pylon_functions.scripted_child import (
     Frame,
     ScriptedChild,
@@ -25,6 +25,7 @@ from tests.pylon_functions.scripted_child import (
     silent,
     stepwise,
 )
+from tests.support.waiting import until
 
 KINDS = {"q": "query", "m": "mutation", "a": "action"}
 RETURN: Frame = {"type": "return", "value": 1}

@@ -1,6 +1,7 @@
 """``POST /api/crdt/<entity>/<row_id>``: what is refused, in which order; what is judged; that all writes maintain
 the document."""
 
+import threading
 from collections.abc import Iterator
 from typing import Any
 from urllib.parse import quote
@@ -12,6 +13,7 @@ from tests.strategies.documents import app, entity, field
 from tests.support.data_api import OWNED, DataApi, optional, rules
 from tests.support.documents import Replica, stored_value
 from tests.support.engines import ENGINES
+from tests.support.quarantines import quarantine_pids, wedged
 
 DOCUMENT = app(
     entities=[
@@ -173,3 +175,41 @@ def test_every_way_to_write_maintains_the_document(api: DataApi) -> None:
     with api.store.read() as reader:
         assert reader.document("Note", "n1") is None
     assert Replica(api.store, "n1").value()["row"]["title"] == "v5"
+
+
+def test_a_merge_that_takes_long_keeps_no_other_write_waiting(api: DataApi) -> None:
+    api.add("Note", "n1", title="a", ownerId="alice")
+    before = set(quarantine_pids())
+    assert api.send("POST", "/api/crdt/Note/n1", body={"update": edits(api, "n1", title="b")}).status == 200
+    (pid,) = set(quarantine_pids()) - before
+    update = edits(api, "n1", title="c")
+    statuses: list[int] = []
+
+    def merge() -> None:
+        statuses.append(api.send("POST", "/api/crdt/Note/n1", body={"update": update}).status)
+
+    with wedged(pid):
+        merging = threading.Thread(target=merge)
+        merging.start()
+        written = api.send("POST", "/api/entities/Note", body={"title": "another", "ownerId": "alice"})
+        was_merging = merging.is_alive()
+        merging.join(20)
+
+    assert written.status in (200, 201)
+    assert was_merging
+    assert statuses == [503]
+
+
+def test_what_may_not_be_merged_is_not_tried_in_a_transaction(
+    api: DataApi, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    api.add("Note", "n2", title="a", ownerId="bob")
+    update = edits(api, "n2", title="b")
+
+    def never(*_: object) -> None:
+        raise AssertionError("it was")
+
+    for way in ("transact", "submit"):
+        monkeypatch.setattr(api.store, way, never)
+
+    assert api.send("POST", "/api/crdt/Note/n2", body={"update": update}).status == 403

@@ -3,18 +3,18 @@
 import os
 import socket
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 import msgspec
 
 from pylon_core.clock import Clock, SystemClock
 from pylon_http import Request, Response
-from pylon_runtime.http_connection import Handler, UpgradeHandler
+from pylon_runtime.http_handler import Handler, UpgradeHandler
 from pylon_runtime.http_limits import ServerLimits
 from pylon_runtime.http_writer import HeaderTuples
 from pylon_runtime.server import PylonServer
+from tests.support.waiting import until
 
 PATIENCE_S = 10.0
 
@@ -174,8 +174,8 @@ def running(
     finally:
         server.stop(clock.monotonic() + PATIENCE_S)
     assert server.failure is None
-    eventually(lambda: threads_of(server) == [])
-    eventually(lambda: open_descriptors() <= before)
+    until(lambda: threads_of(server) == [])
+    until(lambda: open_descriptors() <= before)
 
 
 def threads_of(server: PylonServer) -> list[str]:
@@ -185,11 +185,3 @@ def threads_of(server: PylonServer) -> list[str]:
 
 def open_descriptors() -> int:
     return len(os.listdir("/proc/self/fd"))
-
-
-def eventually(holds: Callable[[], bool]) -> None:
-    """Wait until the condition holds, which must be soon."""
-    deadline = time.monotonic() + PATIENCE_S
-    while not holds():
-        assert time.monotonic() < deadline, "it did not come to hold in time"
-        time.sleep(0.001)

@@ -11,7 +11,8 @@ from typing import Any, Protocol
 import pytest
 
 from pylon_core.errors import PylonError
-from tests.pylon_functions.bun_app import PID, BunApp, until
+from tests.pylon_functions.bun_app import PID, BunApp
+from tests.support.waiting import until
 
 SPIN = """export default mutation({ handler: async (ctx) => {
     await ctx.db.insert("Lot", { title: "spun" }); while (true) {} } });"""

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pylon_core.turns import blocking, computing
 from pylon_runtime.http_limits import ServerLimits
 from pylon_runtime.http_workers import Job, WorkerPool
-from tests.pylon_runtime.server_rig import eventually
+from tests.support.waiting import until
 
 ONE_TURN = ServerLimits(active_threads=1, turn_s=10)
 
@@ -86,7 +86,7 @@ def test_everything_found_is_served_once() -> None:
     with pool(lambda n: served.append(n), turns=3) as (source, _):
         for n in range(5000):
             source.items.put(n)
-        eventually(lambda: len(served) == 5000)
+        until(lambda: len(served) == 5000)
 
     assert sorted(served) == list(range(5000))
 
@@ -95,7 +95,7 @@ def test_a_pool_without_work_keeps_one_thread() -> None:
     served: list[int] = []
     with pool(lambda n: served.append(n), turns=4) as (source, size):
         source.items.put(1)
-        eventually(lambda: served == [1])
+        until(lambda: served == [1])
         assert size() == 1
 
 
@@ -111,10 +111,10 @@ def test_threads_that_wait_are_replaced_and_end_when_no_longer_needed() -> None:
     with pool(serve, rest_s=0.05) as (source, size):
         for n in range(20):
             source.items.put(n)
-        eventually(lambda: len(inside) == 20)
+        until(lambda: len(inside) == 20)
         assert size() >= 20
         gate.set()
-        eventually(lambda: size() <= 2)
+        until(lambda: size() <= 2)
 
 
 def test_no_more_threads_than_allowed_and_all_is_served_in_the_end() -> None:
@@ -130,10 +130,10 @@ def test_no_more_threads_than_allowed_and_all_is_served_in_the_end() -> None:
     with pool(serve, threads_max=5) as (source, size):
         for n in range(30):
             source.items.put(n)
-        eventually(lambda: size() == 5)
+        until(lambda: size() == 5)
         most.append(size())
         gate.set()
-        eventually(lambda: len(served) == 30)
+        until(lambda: len(served) == 30)
         most.append(size())
 
     assert max(most) == 5
@@ -155,11 +155,11 @@ def test_a_job_leaves_the_pool_and_its_thread_may_come_back() -> None:
     with pool(serve, threads_max=2) as (source, _):
         for n in range(12):
             source.items.put(n)
-        eventually(lambda: len(served) == 12)
+        until(lambda: len(served) == 12)
         assert len(set(jobs)) == 10
         gate.set()
         source.items.put(13)
-        eventually(lambda: 13 in served)
+        until(lambda: 13 in served)
 
 
 def test_a_thread_that_left_borrows_a_turn_for_what_it_computes() -> None:
@@ -191,7 +191,7 @@ def test_a_thread_that_left_borrows_a_turn_for_what_it_computes() -> None:
         assert order == []
         go_on.set()
         assert back.wait(10)
-        eventually(lambda: len(order) == 3)
+        until(lambda: len(order) == 3)
 
     assert order == ["borrower", "worker", "borrower again"]
 

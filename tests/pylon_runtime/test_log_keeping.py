@@ -9,6 +9,7 @@ import structlog
 from pylon_core.clock import SystemClock
 from pylon_core.errors import PylonError
 from pylon_runtime.log_keeping import LogKeeper
+from tests.support.waiting import until
 
 PATIENCE_S = 10.0
 
@@ -107,9 +108,7 @@ def test_one_that_fails_is_logged_tried_again_and_keeps_no_other_from_its_turn()
 def test_it_stops_between_two_steps_and_gives_up_the_rest() -> None:
     chore = Chore(1_000_000)
     keeper = keeping(chore, pause_s=3600)
-    deadline = time.monotonic() + PATIENCE_S
-    while not chore.done and time.monotonic() < deadline:
-        time.sleep(0.001)
+    until(lambda: chore.done, "the first step")
 
     stop(keeper)
 

@@ -15,7 +15,8 @@ from pylon_runtime.made_bodies import made_while_sent
 from pylon_runtime.server import PylonServer
 from pylon_runtime.wsgi import WsgiApp
 from tests.pylon_runtime.gateway_rig import GatewayRig
-from tests.pylon_runtime.server_rig import RawClient, eventually, get, running
+from tests.pylon_runtime.server_rig import RawClient, get, running
+from tests.support.waiting import until
 
 END = b"0\r\n\r\n"
 
@@ -121,7 +122,7 @@ def test_a_client_that_leaves_ends_the_making() -> None:
         with RawClient(server.port) as client:
             client.send(get("/"))
             client.until(b"\r\n\r\n")
-        eventually(lambda: pieces.ended)
+        until(lambda: pieces.ended)
 
     assert pieces.given < 1_000
 

@@ -8,9 +8,10 @@ import pytest
 
 from pylon_core.errors import PylonError
 from pylon_http import Request, Response
-from pylon_runtime.http_connection import BegunAnswer
+from pylon_runtime.http_handler import BegunAnswer
 from pylon_runtime.http_limits import ServerLimits
-from tests.pylon_runtime.server_rig import RawClient, eventually, get, running
+from tests.pylon_runtime.server_rig import RawClient, get, running
+from tests.support.waiting import until
 
 Deliver = Callable[[Callable[[], Response]], None]
 ONE_THREAD = ServerLimits(active_threads=1, threads_max=2, turn_s=10)
@@ -152,7 +153,7 @@ def test_a_client_that_left_meanwhile_costs_nothing() -> None:
             client.send(get("/gone"))
             _, deliver = handler.next()
         deliver(lambda: Response.json("nobody hears"))
-        eventually(lambda: server.connections == 0)
+        until(lambda: server.connections == 0)
 
 
 def test_stopping_waits_for_answers_that_were_begun() -> None:
@@ -162,7 +163,7 @@ def test_stopping_waits_for_answers_that_were_begun() -> None:
         _, deliver = handler.next()
         stopping = threading.Thread(target=server.shutdown)
         stopping.start()
-        eventually(lambda: server._site.draining)
+        until(lambda: server._site.draining)
         deliver(lambda: Response.json("in time"))
         reply = client.reply()
         stopping.join(10)

@@ -7,10 +7,11 @@ import pytest
 from structlog.testing import capture_logs
 
 from pylon_http import Request, Response
-from pylon_runtime.http_connection import Takeover
+from pylon_runtime.http_handler import Takeover
 from pylon_runtime.http_limits import ServerLimits
 from pylon_runtime.http_stream import ResponseStream, StreamResponse
-from tests.pylon_runtime.server_rig import RawClient, eventually, get, running
+from tests.pylon_runtime.server_rig import RawClient, get, running
+from tests.support.waiting import until
 
 HANDSHAKE = get("/ws", "Connection: Upgrade", "Upgrade: websocket")
 
@@ -34,7 +35,7 @@ def test_a_handshake_hands_over_the_socket_and_what_came_with_it() -> None:
     with running(upgrade=taker) as server, RawClient(server.port) as client:
         client.send(get("/before") + HANDSHAKE + b"first frame")
         assert client.reply().status == 200
-        eventually(lambda: len(taker.taken) == 1)
+        until(lambda: len(taker.taken) == 1)
         request, sock, tail = taker.taken[0]
 
         assert (request.target, tail) == ("/ws", b"first frame")
@@ -63,7 +64,7 @@ def test_sockets_kept_for_ever_use_up_neither_threads_nor_turns() -> None:
         clients = [RawClient(server.port) for _ in range(20)]
         for client in clients:
             client.send(HANDSHAKE)
-        eventually(lambda: len(inside) == 20)
+        until(lambda: len(inside) == 20)
         with RawClient(server.port) as quick:
             assert quick.get().status == 200
         gate.set()
@@ -96,7 +97,7 @@ def test_an_answer_may_be_that_somebody_takes_the_socket_over(repeated: bool) ->
         for _ in range(3 if repeated else 1):
             assert client.ask(get("/before")).status == 200
         client.send(get("/stream"))
-        eventually(lambda: len(taker.taken) == 1)
+        until(lambda: len(taker.taken) == 1)
         request, sock, tail = taker.taken[0]
 
         assert (request.target, tail, sock.getblocking()) == ("/stream", b"", True)
@@ -113,7 +114,7 @@ def test_a_request_whose_body_is_still_arriving_can_be_taken_over_too() -> None:
         RawClient(server.port) as client,
     ):
         client.send(b"POST /upload HTTP/1.1\r\nHost: h\r\nContent-Length: 1000\r\n\r\nsome")
-        eventually(lambda: len(taker.taken) == 1)
+        until(lambda: len(taker.taken) == 1)
         taker.close()
         assert client.is_closed()
 
@@ -166,7 +167,7 @@ def test_a_stream_outlives_the_call_that_started_it() -> None:
 
     with running(handle) as server, RawClient(server.port) as client:
         client.ask(get())
-        eventually(lambda: len(started) == 1)
+        until(lambda: len(started) == 1)
         started[0].write(b"later")
         started[0].write(b"")
         started[0].close()
@@ -201,6 +202,6 @@ def test_each_port_may_upgrade_its_own_way(target: str) -> None:
         expected, other = (one, two) if target == "/one" else (two, one)
         with RawClient(server.port if target == "/one" else port) as client:
             client.send(HANDSHAKE)
-            eventually(lambda: len(expected.taken) == 1)
+            until(lambda: len(expected.taken) == 1)
             assert not other.taken
             expected.close()

@@ -11,7 +11,8 @@ from structlog.testing import capture_logs
 
 from pylon_http import Request, Response
 from pylon_runtime.http_limits import ServerLimits
-from tests.pylon_runtime.server_rig import SERIAL, FakeClock, RawClient, eventually, get, post, running
+from tests.pylon_runtime.server_rig import SERIAL, FakeClock, RawClient, get, post, running
+from tests.support.waiting import until
 
 
 @pytest.mark.parametrize(
@@ -90,7 +91,7 @@ def test_a_refused_client_that_never_stops_sending_is_cut_off() -> None:
         with pytest.raises(OSError, match=r"\[Errno"):
             while True:
                 client.send(b"x" * 65536)
-        eventually(lambda: server.connections == 0)
+        until(lambda: server.connections == 0)
 
 
 def test_connections_beyond_the_bound_are_told_so() -> None:
@@ -102,7 +103,7 @@ def test_connections_beyond_the_bound_are_told_so() -> None:
             reply = refused.reply()
             assert refused.is_closed()
         kept.pop().socket.close()
-        eventually(lambda: server.connections == 2)
+        until(lambda: server.connections == 2)
         with RawClient(server.port) as later:
             assert later.get().status == 200
         for client in kept:
@@ -116,7 +117,7 @@ def test_without_descriptors_the_server_waits_for_some() -> None:
         assert kept.get().status == 200
         with no_descriptor_left(), RawClient(server.port, prepared) as late:
             late.send(get())
-            eventually(lambda: any(log["event"] == "accept_paused" for log in logs))
+            until(lambda: any(log["event"] == "accept_paused" for log in logs))
             assert kept.get().status == 200
         with RawClient(server.port) as later:
             assert later.get().status == 200

@@ -13,7 +13,8 @@ from pylon_http import Request, Response
 from pylon_runtime.http_limits import ServerLimits
 from pylon_runtime.http_stream import SizedResponse
 from pylon_runtime.server import PylonServer
-from tests.pylon_runtime.server_rig import RawClient, eventually, get, running
+from tests.pylon_runtime.server_rig import RawClient, get, running
+from tests.support.waiting import until
 
 PIECE = b"0123456789abcdef" * 4096
 
@@ -88,7 +89,7 @@ def test_a_slow_client_holds_a_piece_and_no_thread() -> None:
     with sending(source, 4000, ServerLimits(active_threads=1, turn_s=10.0)) as server:
         slow = RawClient(server.port, _small_socket())
         slow.send(get("/file"))
-        eventually(lambda: source.given > 0)
+        until(lambda: source.given > 0)
         with RawClient(server.port) as other:
             replies = [other.get("/other").status for _ in range(20)]
         given = source.given

@@ -7,7 +7,8 @@ import pytest
 
 from pylon_http import Request, Response
 from pylon_runtime.http_limits import ServerLimits
-from tests.pylon_runtime.server_rig import SERIAL, FakeClock, RawClient, eventually, get, post, running, threads_of
+from tests.pylon_runtime.server_rig import SERIAL, FakeClock, RawClient, get, post, running, threads_of
+from tests.support.waiting import until
 
 ONE_TURN = ServerLimits(active_threads=1, threads_max=2)
 LARGE = b"0123456789abcdef" * (20 << 16)
@@ -33,7 +34,7 @@ def test_half_requests_hold_no_thread(half: bytes) -> None:
         assert len(threads_of(server)) <= 3
         for client in slow:
             client.socket.close()
-        eventually(lambda: server.connections == 0)
+        until(lambda: server.connections == 0)
 
 
 def large_or_small(request: Request) -> Response:
@@ -62,7 +63,7 @@ def test_a_client_that_never_reads_is_cut_off() -> None:
         with RawClient(server.port) as probe:
             assert [probe.get().status for _ in range(2)] == [200, 200]
         clock.seconds += 31
-        eventually(lambda: server.connections == 0)
+        until(lambda: server.connections == 0)
         with pytest.raises(ConnectionResetError):
             stalled.reply()
 
@@ -84,8 +85,8 @@ def test_connections_that_end_leave_nothing_for_the_garbage_collector() -> None:
             for _ in range(20):
                 with RawClient(server.port) as client:
                     client.get()
-            eventually(lambda: server.connections == 0)
-            eventually(lambda: parsers() <= before + 1)
+            until(lambda: server.connections == 0)
+            until(lambda: parsers() <= before + 1)
         finally:
             gc.enable()
 

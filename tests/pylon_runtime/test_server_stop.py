@@ -17,7 +17,6 @@ from pylon_runtime.threads import spawn
 from tests.pylon_runtime.server_rig import (
     RawClient,
     echo,
-    eventually,
     get,
     no_upgrade,
     open_descriptors,
@@ -25,6 +24,7 @@ from tests.pylon_runtime.server_rig import (
     running,
     threads_of,
 )
+from tests.support.waiting import until
 
 
 def soon(seconds: float = 10) -> float:
@@ -51,7 +51,7 @@ def test_a_request_in_flight_is_answered_and_its_connection_closed() -> None:
         client.send(get())
         assert handle.entered.wait(10)
         stopping = spawn("stopping", lambda: server.stop(soon()))
-        eventually(lambda: refuses_connections(server.port))
+        until(lambda: refuses_connections(server.port))
         handle.gate.set()
         reply = client.reply()
         assert client.is_closed()
@@ -69,7 +69,7 @@ def test_a_request_half_sent_may_be_finished() -> None:
         with RawClient(server.port) as probe:
             probe.get()
         stopping = spawn("stopping", lambda: server.stop(soon()))
-        eventually(lambda: refuses_connections(server.port))
+        until(lambda: refuses_connections(server.port))
         client.send(request[-2:])
         assert client.reply().status == 200
         stopping.join(10)
@@ -81,7 +81,7 @@ def test_an_answer_half_read_may_be_finished() -> None:
         client.send(get())
         client.until(b"\r\n\r\n")
         stopping = spawn("stopping", lambda: server.stop(soon()))
-        eventually(lambda: refuses_connections(server.port))
+        until(lambda: refuses_connections(server.port))
         assert client.exactly(len(large)) == large
         stopping.join(10)
 
@@ -109,7 +109,7 @@ def test_what_does_not_end_in_time_is_cut_and_named() -> None:
         server.stop(soon(0.1))
         assert client.is_closed()
         handle.gate.set()
-        eventually(lambda: threads_of(server) == [])
+        until(lambda: threads_of(server) == [])
 
     assert [log["event"] for log in logs] == ["connections_cut", "threads_did_not_stop"]
 
@@ -166,7 +166,7 @@ def test_starting_and_stopping_fifty_times_leaves_nothing(with_traffic: bool) ->
         server.stop(soon())
 
     assert threading.active_count() == threads
-    eventually(lambda: open_descriptors() <= descriptors)
+    until(lambda: open_descriptors() <= descriptors)
 
 
 def test_serve_forever_returns_after_shutdown() -> None:
@@ -197,7 +197,7 @@ def test_no_request_is_lost_between_serving_and_stopping() -> None:
 
     with running(handle) as server:
         threads = [spawn(f"asking-{n}", lambda n=n: ask(str(n))) for n in range(8)]  # type: ignore[misc]  # bound now
-        eventually(lambda: len(answered) > 500)
+        until(lambda: len(answered) > 500)
         server.stop(soon())
         for thread in threads:
             thread.join(10)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from pylon_core.clock import SystemClock
 from pylon_core.errors import PylonError
 from pylon_http import Request, Response, StreamedRequest
-from pylon_runtime.http_connection import Handler
+from pylon_runtime.http_handler import Handler
 from pylon_runtime.http_limits import ServerLimits
 from pylon_runtime.server import PylonServer
 from tests.pylon_runtime.server_rig import RawClient, get, post, running

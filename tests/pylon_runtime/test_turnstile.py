@@ -6,7 +6,7 @@ from functools import partial
 from pylon_core import turns
 from pylon_runtime.threads import spawn
 from pylon_runtime.turnstile import HeldTurn, Turnstile
-from tests.pylon_runtime.server_rig import eventually
+from tests.support.waiting import until
 
 
 def nothing() -> None:
@@ -72,7 +72,7 @@ def test_returning_threads_go_in_the_order_they_came() -> None:
 
     for number in range(5):
         threads.append(spawn(f"returning-{number}", partial(come_back, number)))
-        eventually(partial(has_returning, number + 1))
+        until(partial(has_returning, number + 1))
 
     assert not turnstile.try_acquire()
     turnstile.release()

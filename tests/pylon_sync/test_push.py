@@ -137,6 +137,7 @@ def test_the_first_failure_stops_and_keeps_what_came_before(store: EphemeralStor
     assert titles(store) == {"a": "A"}
     assert (outcome.applied, len(outcome.errors)) == (1, 1)
     assert [(result.op_id, result.status) for result in outcome.results] == [("1", "applied"), ("2", "failed")]
+    assert [result.code for result in outcome.results] == [None, "INSERT_FAILED"]
     assert outcome.results[1].error == outcome.errors[0]
 
 

@@ -7,20 +7,19 @@ secret fields. Its functions wait for files, so a test decides when they go on.
 import json
 import os
 import signal
-import time
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from wsproto.events import Ping, Pong
 
-from tests.pylon_runtime.hub.harness import WireClient
 from tests.strategies.documents import Document, app, entity, field
 from tests.support.servers import ServerProcess
+from tests.support.sockets import WireClient
+from tests.support.waiting import until
 
-PATIENCE_S = 20.0
 ADMIN_TOKEN = "the-administrator"
 MARK = "PYLON_TEST_MARK"
 """An environment variable by which a server's processes are known, its children's included."""
@@ -193,13 +192,6 @@ def serving(folder: Path, *, env: Mapping[str, str] | None = None, command: str 
     finally:
         for pid in server.processes():
             os.kill(pid, signal.SIGKILL)
-
-
-def until(holds: Callable[[], bool], what: str) -> None:
-    deadline = time.monotonic() + PATIENCE_S
-    while not holds():
-        assert time.monotonic() < deadline, f"waited in vain for {what}"
-        time.sleep(0.005)
 
 
 def marked(mark: str) -> list[int]:

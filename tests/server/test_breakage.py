@@ -20,8 +20,9 @@ from typing import Any
 
 import pytest
 
-from tests.server.rig import Server, returning, serving, until, write_app
+from tests.server.rig import Server, returning, serving, write_app
 from tests.support.servers import free_port
+from tests.support.waiting import until
 
 PID = "export default query({ handler: async () => process.pid });"
 

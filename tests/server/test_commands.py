@@ -12,9 +12,10 @@ from typing import Any
 import pytest
 
 from tests.pylon_runtime.server_rig import RawClient, Reply, post
-from tests.server.rig import Server, notes_app, serving, until, write_app, write_manifest
+from tests.server.rig import Server, notes_app, serving, write_app, write_manifest
 from tests.strategies.documents import entity
 from tests.support.servers import free_port
+from tests.support.waiting import until
 
 ORIGIN = "https://notes.example"
 PRODUCTION = {"PYLON_CORS_ORIGIN": ORIGIN}

@@ -11,7 +11,8 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from tests.server.rig import ADMIN_TOKEN, Server, notes_app, optional, serving, until, write_app
+from tests.server.rig import ADMIN_TOKEN, Server, notes_app, optional, serving, write_app
+from tests.support.waiting import until
 
 WayOut = Callable[[Server, str], str]
 

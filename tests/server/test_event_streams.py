@@ -12,10 +12,11 @@ from typing import Any
 
 import pytest
 
-from tests.pylon_runtime.hub.harness import StreamClient, WireClient
-from tests.server.rig import ADMIN_TOKEN, PATIENCE_S, Server, notes_app, optional, rules, serving, until, write_app
+from tests.server.rig import ADMIN_TOKEN, Server, notes_app, optional, rules, serving, write_app
 from tests.strategies.documents import Document, entity, field
 from tests.support.servers import free_ports_in_a_row
+from tests.support.sockets import StreamClient, WireClient
+from tests.support.waiting import PATIENCE_S, until
 
 EVIL = "https://evil.example"
 

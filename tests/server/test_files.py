@@ -10,8 +10,9 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from tests.server.rig import ADMIN_TOKEN, PATIENCE_S, Server, serving, until, write_app
+from tests.server.rig import ADMIN_TOKEN, Server, serving, write_app
 from tests.support.file_storages import KEY, make_bucket, s3_server
+from tests.support.waiting import PATIENCE_S, until
 
 MIB = 1 << 20
 LARGE = 200 * MIB

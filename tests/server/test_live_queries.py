@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
-from tests.server.rig import ADMIN_TOKEN, Server, serving, until, write_app
-from tests.support.live import LiveClient
+from tests.server.rig import ADMIN_TOKEN, Server, serving, write_app
+from tests.support.live_queries import LiveClient
+from tests.support.waiting import until
 
 
 @pytest.fixture(scope="module")

@@ -28,7 +28,7 @@ from pylon_storage import NoFaults
 from pylon_storage.postgres import PostgresStore
 from tests.strategies.documents import app, entity, field
 from tests.support.data_api import IDENTITIES, SIGNED_IN, DataApi, optional, rules, watched_fields
-from tests.support.live import LiveClient, LiveServer
+from tests.support.live_queries import LiveClient, LiveServer
 from tests.support.postgres import fresh_database
 
 Json = dict[str, Any]

@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
-from tests.server.rig import GATED_MUTATION, Server, serving, until, write_app
+from tests.server.rig import GATED_MUTATION, Server, serving, write_app
 from tests.support.postgres import fresh_database
+from tests.support.waiting import until
 
 CALLS = 16
 COUNTING = """

@@ -10,8 +10,9 @@ from typing import Any
 import psycopg
 import pytest
 
-from tests.server.rig import LiveSocket, Server, notes_app, rules, serving, until, write_app
+from tests.server.rig import LiveSocket, Server, notes_app, rules, serving, write_app
 from tests.support.postgres import fresh_database
+from tests.support.waiting import until
 
 ROWS = 40
 REVOKED = 1008

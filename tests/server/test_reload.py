@@ -17,12 +17,12 @@ from tests.server.rig import (
     returning,
     rules,
     serving,
-    until,
     write_app,
     write_function,
     write_manifest,
 )
 from tests.strategies.documents import Document, entity
+from tests.support.waiting import until
 
 GOING_AWAY = 1001
 

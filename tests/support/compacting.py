@@ -1,7 +1,8 @@
 """Compacting a store's change log as if time had passed."""
 
 from pylon_core.clock import SystemClock
-from pylon_storage.compaction import CompactableLog, Compactor
+from pylon_storage.compaction import Compactor
+from pylon_storage.upkeep import Upkeep
 
 DAY_S = 86_400.0
 RETENTION_S = 30 * DAY_S
@@ -17,7 +18,7 @@ class Later(SystemClock):
         return super().now_ns() + self._ns
 
 
-def compact(upkeep: CompactableLog, after_s: float, *, settling_s: float = 0.0) -> None:
+def compact(upkeep: Upkeep, after_s: float, *, settling_s: float = 0.0) -> None:
     """As it would be after so long, with a retention of ``RETENTION_S``."""
     for _ in Compactor(upkeep, Later(after_s), RETENTION_S, settling_s).run():
         pass

@@ -56,6 +56,7 @@ _PUSHED = record(
         "status": one_of("applied", "deduped", "failed"),
         "row_id": STRING,
         "error": STRING,
+        "code": STRING,
     },
     ("op_id", "status", "row_id"),
 )

@@ -6,7 +6,7 @@ from pylon_runtime.hub.hub import Hub, HubStats
 from pylon_runtime.hub.identity import SocketIdentity
 from pylon_runtime.hub.limits import HubLimits
 from pylon_runtime.hub.live import LiveQueries
-from pylon_runtime.hub.websocket import SYNC_PATHS, MessageHandler, WebSocketEndpoint
+from pylon_runtime.hub.websocket import SYNC_PATHS, WebSocketEndpoint
 
 __all__ = [
     "STREAM_PATHS",
@@ -17,7 +17,6 @@ __all__ = [
     "HubLimits",
     "HubStats",
     "LiveQueries",
-    "MessageHandler",
     "SocketIdentity",
     "WebSocketEndpoint",
     "asks_for_stream",

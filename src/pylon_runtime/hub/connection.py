@@ -96,3 +96,22 @@ class Connection:
         self.heard = now
         self.released = threading.Lock()
         self.released.acquire()
+
+    def take_replies(self) -> bytes:
+        return _drained(self.outbox)
+
+    def keep_back(self, frame: bytes) -> None:
+        self.backlog.append(frame)
+        self.backlog_bytes += len(frame)
+
+    def take_backlog(self) -> bytes:
+        self.backlog_bytes = 0
+        return _drained(self.backlog)
+
+
+def _drained(frames: deque[bytes]) -> bytes:
+    """One by one, since the reader may add to them meanwhile."""
+    taken: list[bytes] = []
+    while frames:
+        taken.append(frames.popleft())
+    return b"".join(taken)

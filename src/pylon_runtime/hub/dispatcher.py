@@ -1,15 +1,14 @@
-"""The dispatcher: one thread that owns every registered socket and writes every byte to it.
+"""The dispatcher: one thread that owns every registered socket and decides every byte that is sent to it.
 
 It goes round: hand over what sockets became able to take, make the calls posted to it, fan out what is new in
-the log, bring some laggards on, look for the overdue. Every send is non-blocking, so nobody's slowness is
+the log, bring some laggards on, look for the overdue. No send waits (``SocketWriter``), so nobody's slowness is
 anybody else's. Its state has no lock because nothing else touches it: other threads post to the mailbox,
-append to the log, or add to the relays. Methods without underscore are what the mailbox may call.
+append to the log, or add to the relays. Methods without underscore are what the mailbox and feeds may call.
 """
 
-import errno
 import math
-import selectors
 import socket
+import time
 from collections import deque
 from collections.abc import Collection, Hashable
 from contextlib import suppress
@@ -26,12 +25,15 @@ from pylon_runtime.hub.feeds import Feed
 from pylon_runtime.hub.limits import HubLimits
 from pylon_runtime.hub.log import EventLog
 from pylon_runtime.hub.mailbox import Call, Mailbox
-from pylon_runtime.hub.prompt_io import send_now
 from pylon_runtime.hub.relay import RelayQueue, disconnect_notice
+from pylon_runtime.hub.writer import SocketWriter
 
 _log = structlog.get_logger(__name__)
 
 _REPLACED = "The server is being replaced; pull, then reconnect."
+
+_AFTER_FAULT_S = 0.1
+"""So that a fault that stays does not keep everybody else from computing."""
 
 _OPEN, _CLOSING = ConnectionState.OPEN, ConnectionState.CLOSING
 _LEAVING, _GONE = ConnectionState.LEAVING, ConnectionState.GONE
@@ -57,15 +59,15 @@ class Dispatcher:
         self._next_tick = self._now
         self._stop_at: float | None = None
         self._is_on = True
-        self._selector = selectors.DefaultSelector()
-        self._selector.register(mailbox.fd, selectors.EVENT_READ)
+        self._writer = SocketWriter(
+            mailbox.fd, clock, on_blocked=self._fall_out_of_step, on_free=self._go_on, on_broken=self._cut
+        )
         self._calls: deque[Call] = deque()
         self._delivered_end = log.end
         self._audiences: dict[Hashable, Audience] = {}
         self._tenants: dict[str | None, dict[Connection, None]] = {}
         self._feeds: list[Feed] = []
         self._behind: deque[Connection] = deque()
-        self._blocked: set[Connection] = set()
         self._overdue: dict[Connection, float] = {}
         self._heartbeats: deque[tuple[float, Connection]] = deque()
         self._next_expiry_ns = NEVER_NS
@@ -76,9 +78,19 @@ class Dispatcher:
     def run(self) -> None:
         try:
             while not self._is_over():
-                self.go_round()
+                try:
+                    self.go_round()
+                except Exception:  # noqa: BLE001 - the top of the thread, without which nobody is told anything more
+                    self._begin_anew()
         finally:
             self._let_all_go()
+
+    def _begin_anew(self) -> None:
+        """After a fault of ours nobody knows who was told what: everybody is closed, and comes back."""
+        _log.exception("hub_round_failed")
+        for connection in list(self.connections):
+            self.close(connection, close_codes.INTERNAL_ERROR, "The server failed; pull, then reconnect.")
+        time.sleep(_AFTER_FAULT_S)
 
     def add_feed(self, feed: Feed) -> None:
         """Before ``run``."""
@@ -117,7 +129,7 @@ class Dispatcher:
 
     def flush_outbox(self, connection: Connection) -> None:
         if connection.state is _OPEN and connection.unsent is None and connection.outbox:
-            self._write(connection, _drain(connection.outbox))
+            self._writer.write(connection, connection.take_replies())
 
     def close(self, connection: Connection, code: int, reason: str) -> None:
         """Say farewell after what is half sent, and nothing after it."""
@@ -160,9 +172,7 @@ class Dispatcher:
 
     def go_round(self) -> None:
         """One round; ``run`` makes them until the stop."""
-        for key, _ in self._selector.select(self._patience()):
-            if key.data is not None:
-                self._flush_unsent(key.data)
+        self._writer.wait(self._patience())
         self._now = self._clock.monotonic()
         self._make_calls(self._mailbox.take())
         self._deliver_new()
@@ -221,7 +231,7 @@ class Dispatcher:
         audience = connection.audience
         frames, connection.position = self._stretch(audience, connection.position, audience.position, [connection])
         self.frames_sent += len(frames)
-        if frames and not self._write(connection, b"".join(frames)):
+        if frames and not self._writer.write(connection, b"".join(frames)):
             return
         if connection.position < audience.position:
             self._behind.append(connection)
@@ -239,69 +249,22 @@ class Dispatcher:
                 self.close_for_lag(connection)
         except Exception:  # noqa: BLE001 - an event that cannot be judged must not end everybody's events
             # Nor may it be skipped: who should have been sent it must pull.
-            _log.exception("hub_event_failed")
-            for connection in list(readers):
-                self.close(connection, close_codes.INTERNAL_ERROR, "An event could not be sent.")
+            self.close_for_fault(readers)
         return [], end
 
-    # Sending
-
     def _fan_out(self, connections: Collection[Connection], frames: list[bytes]) -> None:
-        if not frames:
-            return
-        chunk = b"".join(frames) if len(frames) > 1 else frames[0]
-        size = len(chunk)
-        self.frames_sent += len(frames) * len(connections)
-        short = [
-            (connection, sent) for connection in connections if (sent := send_now(connection.fd, chunk)) != size
-        ]
-        for connection, sent in short:
-            self._keep_rest(connection, chunk, sent)
+        if frames:
+            self.frames_sent += len(frames) * len(connections)
+            self._writer.write_to_all(connections, b"".join(frames))
 
-    def _write(self, connection: Connection, data: bytes) -> bool:
-        """Only while nothing is unsent. False when the kernel did not take it all."""
-        sent = send_now(connection.fd, data)
-        if sent == len(data):
-            return True
-        self._keep_rest(connection, data, sent)
-        return False
-
-    def _keep_rest(self, connection: Connection, data: bytes, sent: int) -> None:
-        if sent < 0 and sent != -errno.EAGAIN:
-            self._cut(connection)
-            return
-        self._fall_out_of_step(connection)
-        connection.unsent = memoryview(data)[max(sent, 0) :]
-        connection.blocked_since = self._now
-        self._blocked.add(connection)
-        self._selector.register(connection.sock, selectors.EVENT_WRITE, connection)
+    # What its writer tells
 
     def _fall_out_of_step(self, connection: Connection) -> None:
+        """It is blocked; from here on it catches up by itself."""
         audience = connection.audience
         if connection in audience.in_step:
             del audience.in_step[connection]
             connection.position = audience.position
-
-    def _flush_unsent(self, connection: Connection) -> None:
-        assert connection.unsent is not None
-        try:
-            sent = connection.sock.send(connection.unsent, socket.MSG_DONTWAIT)
-        except BlockingIOError:
-            return
-        except OSError:
-            self._cut(connection)
-            return
-        connection.unsent = connection.unsent[sent:]
-        connection.blocked_since = self._now
-        if not connection.unsent:
-            self._unblock(connection)
-            self._go_on(connection)
-
-    def _unblock(self, connection: Connection) -> None:
-        if connection.unsent is not None:
-            connection.unsent = None
-            self._blocked.discard(connection)
-            self._selector.unregister(connection.sock)
 
     def _go_on(self, connection: Connection) -> None:
         """What comes after the last byte of something was taken."""
@@ -316,8 +279,7 @@ class Dispatcher:
 
     def _push_backlog(self, connection: Connection) -> None:
         if connection.unsent is None and connection.backlog:
-            connection.backlog_bytes = 0
-            self._write(connection, _drain(connection.backlog))
+            self._writer.write(connection, connection.take_backlog())
 
     # What feeds may call
 
@@ -327,13 +289,11 @@ class Dispatcher:
             if connection.state is not _OPEN:
                 continue
             if connection.unsent is None:
-                self._write(connection, frame)
-                continue
-            if connection.backlog_bytes > self._limits.backlog_bytes_max:
+                self._writer.write(connection, frame)
+            elif connection.backlog_bytes > self._limits.backlog_bytes_max:
                 self.close_for_lag(connection)
-                continue
-            connection.backlog.append(frame)
-            connection.backlog_bytes += len(frame)
+            else:
+                connection.keep_back(frame)
 
     def withdraw(self, connection: Connection) -> None:
         if connection.state is _OPEN and connection.follows:
@@ -364,23 +324,29 @@ class Dispatcher:
         if not tenant:
             del self._tenants[connection.auth.tenant_id]
         elif self._stop_at is None:
-            self._relays.add(connection.auth.tenant_id, disconnect_notice(connection.number))
+            notice = disconnect_notice(connection.number, connection.auth.user_id)
+            self._relays.add(connection.auth.tenant_id, notice)
 
     def close_for_lag(self, connection: Connection) -> None:
         self.closed_for_lag += 1
         self.close(connection, close_codes.TRY_AGAIN_LATER, "The connection fell behind; pull, then reconnect.")
 
+    def close_for_fault(self, connections: Collection[Connection]) -> None:
+        _log.exception("hub_event_failed")
+        for connection in list(connections):
+            self.close(connection, close_codes.INTERNAL_ERROR, "An event could not be sent.")
+
     def _say_farewell(self, connection: Connection) -> None:
         if connection.farewell:
             words, connection.farewell = connection.farewell, None
-            if not self._write(connection, words):
+            if not self._writer.write(connection, words):
                 return
         # The peer now reads the last words and then the end, while its own still find us reading.
         with suppress(OSError):
             connection.sock.shutdown(socket.SHUT_WR)
 
     def _send_last_replies(self, connection: Connection) -> None:
-        if connection.outbox and not self._write(connection, _drain(connection.outbox)):
+        if connection.outbox and not self._writer.write(connection, connection.take_replies()):
             return
         self._let_go(connection)
 
@@ -389,7 +355,7 @@ class Dispatcher:
         if connection.state is _OPEN:
             self._retire(connection, _CLOSING)
         self._overdue.pop(connection, None)
-        self._unblock(connection)
+        self._writer.abandon(connection)
         connection.farewell = None
         with suppress(OSError):
             connection.sock.shutdown(socket.SHUT_RDWR)
@@ -397,7 +363,7 @@ class Dispatcher:
             self._let_go(connection)
 
     def _let_go(self, connection: Connection) -> None:
-        self._unblock(connection)
+        self._writer.abandon(connection)
         self._overdue.pop(connection, None)
         self.connections.discard(connection)
         connection.state = _GONE
@@ -409,13 +375,13 @@ class Dispatcher:
             self._cut(connection)
             if connection.state is not _GONE:
                 self._let_go(connection)
-        self._selector.close()
+        self._writer.close()
 
     # The overdue
 
     def _tick(self) -> None:
         self._log.evict_older(self._now - self._limits.replay_s - self._limits.stall_s)
-        for connection in [c for c in self._blocked if c.state is _OPEN and self._is_stuck(c)]:
+        for connection in [c for c in self._writer.blocked if c.state is _OPEN and self._is_stuck(c)]:
             self.close_for_lag(connection)
         for connection in [c for c, due in self._overdue.items() if due <= self._now]:
             self._cut(connection)
@@ -423,7 +389,8 @@ class Dispatcher:
         self._beat()
 
     def _is_stuck(self, connection: Connection) -> bool:
-        return connection.position < self._log.first or self._now - connection.blocked_since > self._limits.stall_s
+        has_fallen_out = connection.follows and connection.position < self._log.first
+        return has_fallen_out or self._now - connection.blocked_since > self._limits.stall_s
 
     def _close_expired(self) -> None:
         """Looks through the connections only when the session of one, which may have left, is over."""
@@ -444,12 +411,5 @@ class Dispatcher:
                 self.close(connection, close_codes.GOING_AWAY, "The connection went silent.")
                 continue
             if connection.unsent is None:
-                self._write(connection, connection.wire.heartbeat)
+                self._writer.write(connection, connection.wire.heartbeat)
             self._heartbeats.append((self._now + interval, connection))
-
-
-def _drain(outbox: deque[bytes]) -> bytes:
-    replies: list[bytes] = []
-    while outbox:
-        replies.append(outbox.popleft())
-    return b"".join(replies)

@@ -6,34 +6,26 @@ on their connections' reader threads, which ask the store; everything that is re
 dispatcher's thread.
 
 No change falls between the two: a subscription notes the end of the log before it reads the document, and begins
-with the entries from there on. What is in both is imported twice, which changes nothing.
+with the entries from there on. What is in both is imported twice, which changes nothing. Entries before that end,
+though they may not have been delivered yet, say nothing to it: the row may have been hidden in them.
 """
 
-import time
 from collections.abc import Callable, Collection, Mapping
 from contextlib import AbstractContextManager
 from functools import partial
 from typing import Any, Protocol, TypeVar
 
-import structlog
-
 from pylon_auth.context import AuthContext
 from pylon_core.errors import PylonError
-from pylon_core.turns import blocking
 from pylon_http import ChangeEvent
 from pylon_runtime.hub import close_codes
 from pylon_runtime.hub.audience import Audience, ReadPolicy
 from pylon_runtime.hub.connection import Connection, ConnectionState
+from pylon_runtime.hub.feeds import MessageHandler
 from pylon_runtime.hub.frames import binary_frame
 from pylon_runtime.hub.hub import Hub
-from pylon_runtime.hub.websocket import MessageHandler
 from pylon_sync.crdt_wire import CrdtFrameKind, crdt_frame
 from pylon_sync.visibility import Sight, sight
-
-_LOOK_S = 0.02
-"""How often a reader looks whether its client has taken what it was sent."""
-
-_log = structlog.get_logger(__name__)
 
 T = TypeVar("T")
 RowKey = tuple[str, str]
@@ -71,7 +63,8 @@ class Documents:
         self._entities = entities
         self._limits = hub.limits
         self._delivered_end = 0
-        self._rows: dict[RowKey, dict[Audience, dict[Connection, None]]] = {}
+        self._rows: dict[RowKey, dict[Audience, dict[Connection, int]]] = {}
+        """Who is told of a row, each from a position of the log on."""
         self._held: dict[Connection, dict[RowKey, None]] = {}
         self._count = 0
 
@@ -79,13 +72,17 @@ class Documents:
     def messages(self) -> Mapping[str, MessageHandler]:
         return {"crdt-subscribe": self._subscribe, "crdt-unsubscribe": self._unsubscribe}
 
+    @property
+    def refusals(self) -> Mapping[str, MessageHandler]:
+        return {}
+
     # On the thread of a connection's reader
 
     def _subscribe(self, connection: Connection, message: Mapping[str, Any]) -> None:
         key = self._row_named(message)
         if key is None or not self._has_room(connection, key):
             return
-        self._await_sent(connection)
+        self._hub.await_sent(connection)
         seen_end = self._hub.events.end
         try:
             snapshot = self._snapshot(connection.auth, *key)
@@ -116,12 +113,6 @@ class Documents:
             len(held) < self._limits.documents_per_connection_max
             and self._count < self._limits.document_subscriptions_max
         )
-
-    def _await_sent(self, connection: Connection) -> None:
-        """One snapshot after the other: however many documents a client asks for, they do not pile up here."""
-        while connection.unsent is not None and connection.state is ConnectionState.OPEN:
-            with blocking():
-                time.sleep(_LOOK_S)
 
     def _snapshot(self, auth: AuthContext, entity: str, row_id: str) -> bytes | None:
         """The document, judged by the row of the same state; made when the row has none yet."""
@@ -155,7 +146,9 @@ class Documents:
             event = entry.event
             audiences = self._rows.get((event.entity, event.row_id))
             if audiences is not None:
-                self._tell(event, [(audience, tuple(members)) for audience, members in audiences.items()])
+                self._tell(
+                    event, [(audience, _begun(members, position)) for audience, members in audiences.items()]
+                )
 
     def drop(self, connection: Connection) -> None:
         for key in self._held.pop(connection, ()):
@@ -163,10 +156,12 @@ class Documents:
 
     def _begin(self, connection: Connection, key: RowKey, snapshot: bytes, seen_end: int) -> None:
         """Send the document, and what was delivered to others since it was read."""
-        if connection.state is not ConnectionState.OPEN or not self._add(connection, key):
+        if connection.state is not ConnectionState.OPEN or not self._add(connection, key, seen_end):
             return
         self._hub.sender.push((connection,), snapshot)
         for position in range(seen_end, self._delivered_end):
+            if not self._is_held(connection, key):
+                return
             entry = self._hub.events.entry(position)
             if entry is None:
                 self._hub.sender.close_for_lag(connection)
@@ -181,9 +176,7 @@ class Documents:
             try:
                 is_seen = self._sees(audience, event)
             except Exception:  # noqa: BLE001 - an event that cannot be judged must not end everybody's events
-                _log.exception("hub_event_failed")
-                for connection in members:
-                    self._hub.sender.close(connection, close_codes.INTERNAL_ERROR, "An event could not be sent.")
+                self._hub.sender.close_for_fault(members)
                 continue
             if not is_seen:
                 for connection in members:
@@ -200,20 +193,23 @@ class Documents:
     def _sees(self, audience: Audience, event: ChangeEvent) -> bool:
         return sight(event, lambda row: self._policy.may_read(event.entity, audience.auth, row)) is Sight.ROW
 
-    def _add(self, connection: Connection, key: RowKey) -> bool:
+    def _add(self, connection: Connection, key: RowKey, start: int) -> bool:
         """False when there is no room."""
         if not self._has_room(connection, key):
             return False
         held = self._held.setdefault(connection, {})
         if key not in held:
             held[key] = None
-            self._rows.setdefault(key, {}).setdefault(connection.audience, {})[connection] = None
             self._count += 1
+        self._rows.setdefault(key, {}).setdefault(connection.audience, {})[connection] = start
         return True
 
+    def _is_held(self, connection: Connection, key: RowKey) -> bool:
+        return key in self._held.get(connection, ())
+
     def _end(self, connection: Connection, key: RowKey) -> None:
-        held = self._held.get(connection)
-        if held is not None and key in held:
+        if self._is_held(connection, key):
+            held = self._held[connection]
             del held[key]
             if not held:
                 del self._held[connection]
@@ -228,3 +224,7 @@ class Documents:
             del audiences[connection.audience]
         if not audiences:
             del self._rows[key]
+
+
+def _begun(members: Mapping[Connection, int], position: int) -> tuple[Connection, ...]:
+    return tuple(connection for connection, start in members.items() if start <= position)

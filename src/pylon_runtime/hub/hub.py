@@ -8,6 +8,7 @@ dispatcher, one thread, does the work. The lock guards starting and stopping.
 import itertools
 import socket
 import threading
+import time
 from collections.abc import Sequence
 from contextlib import suppress
 from functools import partial
@@ -21,9 +22,9 @@ from pylon_core.clock import Clock
 from pylon_core.turns import blocking
 from pylon_http import ChangeEvent, DataStore
 from pylon_runtime.hub.audience import FrameSource, ReadPolicy
-from pylon_runtime.hub.connection import Connection
+from pylon_runtime.hub.connection import Connection, ConnectionState
 from pylon_runtime.hub.dispatcher import Dispatcher
-from pylon_runtime.hub.feeds import Feed, Sender
+from pylon_runtime.hub.feeds import Feed, MessageHandler, Sender
 from pylon_runtime.hub.limits import HubLimits
 from pylon_runtime.hub.log import EventLog
 from pylon_runtime.hub.mailbox import Call, Mailbox
@@ -35,6 +36,8 @@ from pylon_sync.wire import Projection
 
 _LAST_WORDS_S = 0.25
 """What the dispatcher needs to cut and let go of the sockets that are left when its deadline has come."""
+_LOOK_S = 0.02
+"""How often a reader looks whether its client has taken what it was sent."""
 
 
 class HubStats(msgspec.Struct, frozen=True):
@@ -53,6 +56,10 @@ class Hub:
         self.events = EventLog(limits.log_events_max, limits.log_bytes_max)
         self._relays = RelayQueue(limits.relay_backlog_bytes_max)
         self._mailbox = Mailbox()
+        self.messages: dict[str, MessageHandler] = {}
+        """Who serves what clients say to feeds, by the type of the message."""
+        self.refusals: dict[str, MessageHandler] = {}
+        """Who answers those that are too long (``Feed.refusals``)."""
         self._dispatcher = Dispatcher(
             self._mailbox,
             self.events,
@@ -73,6 +80,8 @@ class Hub:
     def add_feed(self, feed: Feed) -> None:
         """Before ``start``."""
         self._dispatcher.add_feed(feed)
+        self.messages |= feed.messages
+        self.refusals |= feed.refusals
 
     def post(self, call: Call) -> bool:
         """Have the dispatcher make a call on its thread; false when it has ended."""
@@ -92,6 +101,13 @@ class Hub:
         if self._thread is not None and self._mailbox.post(make):
             with blocking():
                 made.acquire()
+
+    def await_sent(self, connection: Connection) -> None:
+        """For its reader, before it asks for more to be sent: the client has taken what was, or it has ended. So
+        the answers to however many requests do not pile up here."""
+        while connection.unsent is not None and connection.state is ConnectionState.OPEN:
+            with blocking():
+                time.sleep(_LOOK_S)
 
     def start(self) -> None:
         with self._lock:

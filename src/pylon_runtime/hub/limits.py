@@ -49,8 +49,9 @@ class HubLimits(msgspec.Struct, frozen=True, kw_only=True):
     backlog_bytes_max: int = 1 << 20
     """What feeds may push to a connection that is not taking bytes, before it is closed."""
 
-    relay_bytes_max: int = 64 << 10
-    """Longest text message read: presence and topics to be passed on, and requests."""
+    text_chars_max: int = 64 << 10
+    """Longest text message read: presence and topics to be passed on, and requests. Of a longer one only the
+    beginning is kept, so that a request can be refused."""
 
     relay_backlog_bytes_max: int = 1 << 20
     """Relays that may wait for the dispatcher; more are dropped, so that a flood cannot hold up change events."""

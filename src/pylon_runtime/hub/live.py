@@ -11,7 +11,6 @@ group goes on with the entries of the hub's log behind that seq. When those are 
 
 import itertools
 import threading
-import time
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from queue import SimpleQueue
@@ -22,24 +21,20 @@ import structlog
 
 from pylon_core import jsontext
 from pylon_core.errors import PylonError
-from pylon_core.turns import blocking
 from pylon_http import ChangeEvent, Filter
 from pylon_router import RouterContext
 from pylon_router.live_queries import parse_live_query, readable_rows
-from pylon_runtime.hub import close_codes
 from pylon_runtime.hub.connection import Connection, ConnectionState
+from pylon_runtime.hub.feeds import MessageHandler
 from pylon_runtime.hub.frames import text_frame
 from pylon_runtime.hub.hub import Hub
 from pylon_runtime.hub.live_group import GroupKey, GroupState, LiveGroup, Question, Reading
-from pylon_runtime.hub.websocket import MessageHandler
 from pylon_runtime.threads import join, spawn
 from pylon_sync.live import LiveQuery, QueryIndex
 
 ID_CHARS_MAX = 64
 REREADS_MAX = 8
 """In a row, for one group, without its having caught up with the log."""
-_LOOK_S = 0.02
-"""How often a reader looks whether its client has taken what it was sent."""
 
 _log = structlog.get_logger(__name__)
 
@@ -80,6 +75,10 @@ class LiveQueries:
     def messages(self) -> Mapping[str, MessageHandler]:
         return {"live-subscribe": self._subscribe, "live-unsubscribe": self._unsubscribe}
 
+    @property
+    def refusals(self) -> Mapping[str, MessageHandler]:
+        return {"live-subscribe": self._refuse_long}
+
     def start(self) -> None:
         if self._thread is None:
             self._thread = spawn("hub-live-queries", self._reread)
@@ -97,8 +96,8 @@ class LiveQueries:
     # On the thread of a connection's reader
 
     def _subscribe(self, connection: Connection, message: Mapping[str, Any]) -> None:
-        query_id = message.get("id")
-        if not isinstance(query_id, str) or not 0 < len(query_id) <= ID_CHARS_MAX:
+        query_id = _query_id(message)
+        if query_id is None:
             return
         try:
             query = parse_live_query(message)
@@ -106,22 +105,23 @@ class LiveQueries:
         except PylonError as refusal:
             self._hub.post(partial(self._refuse, connection, query_id, refusal))
             return
-        self._await_sent(connection)
+        self._hub.await_sent(connection)
         unread: list[LiveGroup] = []
         self._hub.await_call(partial(self._join, connection, query_id, query, rows, unread.append))
         for group in unread:
             self._read(group)
 
-    def _unsubscribe(self, connection: Connection, message: Mapping[str, Any]) -> None:
-        query_id = message.get("id")
-        if isinstance(query_id, str):
-            self._hub.post(partial(self._leave, connection, query_id))
+    def _refuse_long(self, connection: Connection, message: Mapping[str, Any]) -> None:
+        query_id = _query_id(message)
+        if query_id is not None:
+            kib = self._limits.text_chars_max >> 10
+            refusal = PylonError("PAYLOAD_TOO_LARGE", f"A live query is asked in at most {kib} KiB.")
+            self._hub.post(partial(self._refuse, connection, query_id, refusal))
 
-    def _await_sent(self, connection: Connection) -> None:
-        """One answer after the other: however many queries a client asks, their rows do not pile up here."""
-        while connection.unsent is not None and connection.state is ConnectionState.OPEN:
-            with blocking():
-                time.sleep(_LOOK_S)
+    def _unsubscribe(self, connection: Connection, message: Mapping[str, Any]) -> None:
+        query_id = _query_id(message)
+        if query_id is not None:
+            self._hub.post(partial(self._leave, connection, query_id))
 
     # On that thread, or on the one that reads again
 
@@ -308,7 +308,7 @@ class LiveQueries:
         try:
             changed = group.apply(event)
         except Exception:  # noqa: BLE001 - an event that cannot be judged must not end everybody's events
-            self._close_members(group)
+            self._hub.sender.close_for_fault(group.members)
             return False
         for row_id in changed:
             if group.window.holds(row_id):
@@ -342,7 +342,7 @@ class LiveQueries:
             elif frame is not None:
                 self._hub.sender.push(tuple(group.members), frame)
         except Exception:  # noqa: BLE001 - as in ``_apply``
-            self._close_members(group)
+            self._hub.sender.close_for_fault(group.members)
 
     def _read_again(self, group: LiveGroup) -> None:
         if group.rereads == REREADS_MAX:
@@ -355,10 +355,11 @@ class LiveQueries:
             group.state = _REREADING
         self._to_reread.put(group)
 
-    def _close_members(self, group: LiveGroup) -> None:
-        _log.exception("hub_event_failed")
-        for connection in list(group.members):
-            self._hub.sender.close(connection, close_codes.INTERNAL_ERROR, "An event could not be sent.")
+
+def _query_id(message: Mapping[str, Any]) -> str | None:
+    """``None`` when it is no proper one."""
+    query_id = message.get("id")
+    return query_id if isinstance(query_id, str) and 0 < len(query_id) <= ID_CHARS_MAX else None
 
 
 def _no_room() -> PylonError:

@@ -44,6 +44,7 @@ class ServerProtocol(simple_websocket.Server):  # type: ignore[misc]  # its base
 
     ws: Any
     environ: dict[str, Any]
+    incoming_message: str | bytearray | None
 
     def __init__(
         self,
@@ -56,6 +57,8 @@ class ServerProtocol(simple_websocket.Server):  # type: ignore[misc]  # its base
     ) -> None:
         self._chosen_subprotocol = subprotocol
         self._kept_bytes_max = kept_bytes_max
+        self._beginning: str | bytearray | None = None
+        """Of a message that is longer."""
         self._on_text: Callable[[str], None] = _ignore_text
         # Extensions are not passed on: compression would cost each connection tens of kilobytes.
         environ = {
@@ -80,7 +83,8 @@ class ServerProtocol(simple_websocket.Server):  # type: ignore[misc]  # its base
         return self._chosen_subprotocol
 
     def serve(self, on_text: Callable[[str], None]) -> None:
-        """Read until the connection ends; text messages go to ``on_text``, binary ones nowhere."""
+        """Read until the connection ends; text messages go to ``on_text``, binary ones nowhere. Of a text that is
+        longer than ``kept_bytes_max`` comes the beginning, which is longer, too."""
         self._on_text = on_text
         self._thread()
 
@@ -92,13 +96,15 @@ class ServerProtocol(simple_websocket.Server):  # type: ignore[misc]  # its base
 
     def _handle_events(self) -> bool:
         keep_going: bool = super()._handle_events()
-        if self.incoming_message_len > self._kept_bytes_max:
-            # Nobody wants a message this long: it is counted against the limit, but not kept.
-            self.incoming_message = bytearray()
         while self.input_buffer:
             message = self.input_buffer.pop(0)
+            beginning, self._beginning = self._beginning, None
             if isinstance(message, str):
-                self._on_text(message)
+                self._on_text(message if beginning is None else _text(beginning))
+        if self.incoming_message_len > self._kept_bytes_max:
+            # Nobody wants a message this long: it is counted against the limit, but not kept.
+            self._beginning = self._beginning or self.incoming_message
+            self.incoming_message = bytearray()
         return keep_going
 
 
@@ -117,6 +123,10 @@ class _NobodyWaits:
 
     def set(self) -> None:
         pass
+
+
+def _text(message: str | bytearray) -> str:
+    return message if isinstance(message, str) else message.decode()
 
 
 def _ignore() -> None:

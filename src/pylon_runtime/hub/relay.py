@@ -30,8 +30,9 @@ def relayed(message: Mapping[str, Any], user_id: str | None) -> bytes | None:
     return jsontext.encode({**message, "from": user_id})
 
 
-def disconnect_notice(number: int) -> bytes:
-    return jsontext.encode({"type": "presence", "event": "disconnect", "clientId": number})
+def disconnect_notice(number: int, user_id: str | None) -> bytes:
+    """One of a user's connections ended; they may have others."""
+    return jsontext.encode({"type": "presence", "event": "disconnect", "clientId": number, "from": user_id})
 
 
 class RelayAllowance:

@@ -3,6 +3,7 @@
 Beyond ``endpoint``: a missing or failed credential is answered with 101 and a close frame, as clients expect.
 What a client asks for is served one request after the other, on the connection's reader thread, which computes
 under a turn like any worker and reads nothing meanwhile; so one connection never has two requests under way.
+Pages cannot see the pings of the protocol: they send one as a message, and are answered.
 """
 
 import socket
@@ -22,6 +23,8 @@ from pylon_http import Request
 from pylon_runtime.hub import close_codes
 from pylon_runtime.hub.connection import Connection, ConnectionState
 from pylon_runtime.hub.endpoint import SocketEndpoint
+from pylon_runtime.hub.feeds import MessageHandler
+from pylon_runtime.hub.frames import text_frame
 from pylon_runtime.hub.hub import Hub
 from pylon_runtime.hub.identity import SocketIdentity
 from pylon_runtime.hub.limits import HubLimits
@@ -33,9 +36,7 @@ from pylon_runtime.hub.wire import WEBSOCKET
 SYNC_PATHS = frozenset({"/", "/ws", "/api/sync/ws"})
 """Where the main port takes sync sockets; the extra port takes them anywhere."""
 
-MessageHandler = Callable[[Connection, Mapping[str, Any]], None]
-"""Serves one message of a client on its reader's thread, which holds a turn meanwhile; it may wait, in
-``blocking``. What a client may not say or did not mean is passed over: nothing may be raised."""
+_PONG = text_frame(b'{"type":"pong"}')
 
 
 class WebSocketEndpoint(SocketEndpoint):
@@ -46,12 +47,10 @@ class WebSocketEndpoint(SocketEndpoint):
         peer_of: Callable[[Request], str],
         limits: HubLimits,
         clock: Clock,
-        messages: Mapping[str, MessageHandler],
         paths: frozenset[str] | None,
     ) -> None:
-        """``messages`` are served by their type; ``paths`` ``None`` accepts every path."""
+        """``paths`` ``None`` accepts every path."""
         super().__init__(hub, authenticate, peer_of, limits, clock)
-        self._messages = messages
         self._paths = paths
 
     def _serve(self, request: Request, sock: socket.socket, buffered: bytes, identity: SocketIdentity) -> None:
@@ -85,7 +84,7 @@ class WebSocketEndpoint(SocketEndpoint):
                 headers.get("sec-websocket-version", ""),
                 subprotocol,
                 self._limits.message_bytes_max,
-                self._limits.relay_bytes_max,
+                self._limits.text_chars_max,
             )
         except (ProtocolError, simple_websocket.ConnectionError, UnicodeError):
             raise PylonError(
@@ -101,7 +100,8 @@ class WebSocketEndpoint(SocketEndpoint):
         protocol.serve(partial(self._receive, connection, allowance, pace))
 
     def _receive(self, connection: Connection, allowance: RelayAllowance, pace: RequestPace, text: str) -> None:
-        if len(text) > self._limits.relay_bytes_max:
+        if len(text) > self._limits.text_chars_max:
+            self._ask(connection, pace, self._hub.refusals, jsontext.leading_texts(text))
             return
         message = _message(text)
         kind = message.get("type")
@@ -109,11 +109,25 @@ class WebSocketEndpoint(SocketEndpoint):
             return
         if kind in RELAYED_TYPES:
             self._relay(connection, allowance, message, len(text))
-        elif (serve := self._messages.get(kind)) is not None:
-            time.sleep(pace.wait_s())
-            if connection.state is ConnectionState.OPEN:
-                with computing():
-                    serve(connection, message)
+        elif kind == "ping":
+            self._hub.reply(connection, _PONG)
+        else:
+            self._ask(connection, pace, self._hub.messages, message)
+
+    def _ask(
+        self,
+        connection: Connection,
+        pace: RequestPace,
+        handlers: Mapping[str, MessageHandler],
+        message: Mapping[str, Any],
+    ) -> None:
+        serve = handlers.get(message.get("type", ""))
+        if serve is None:
+            return
+        time.sleep(pace.wait_s())
+        if connection.state is ConnectionState.OPEN:
+            with computing():
+                serve(connection, message)
 
     def _relay(
         self, connection: Connection, allowance: RelayAllowance, message: Mapping[str, Any], size: int

@@ -4,6 +4,7 @@ Computes new versions and never stores them: ``SqlTx`` does, between changing th
 Immutable but for the process behind it; any thread may share it.
 """
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -11,6 +12,7 @@ from pylon_core.manifest import EntityDef
 from pylon_http import DataError, Row
 from pylon_storage.codec import EntityCodec
 from pylon_storage.crdt.containers import Container, container
+from pylon_storage.crdt.limits import HURRIED_SECONDS
 from pylon_storage.crdt.peers import ServerPeers, new_peers
 from pylon_storage.crdt.quarantine import Quarantine
 from pylon_storage.crdt.snapshots import row_with_snapshot
@@ -50,12 +52,15 @@ class EntityDocuments:
         document.write(row)
         return Version(document.snapshot(), document.delta(snapshot), row)
 
-    def merged(self, old: Row, snapshot: bytes | None, update: bytes) -> Version | None:
+    def merged(
+        self, old: Row, snapshot: bytes | None, update: bytes, within_s: float = math.inf
+    ) -> Version | None:
         """The row's document with a client's update; ``None`` when that has nothing new.
 
-        Raises DataError CRDT_DECODE_FAILED, CRDT_APPLY_FAILED, PAYLOAD_TOO_LARGE, NOT_AVAILABLE.
+        ``within_s`` as for ``Quarantine.merge``. Raises DataError CRDT_DECODE_FAILED, CRDT_APPLY_FAILED,
+        PAYLOAD_TOO_LARGE, NOT_AVAILABLE.
         """
-        merged = self._quarantine.merge(self.saying(old, snapshot).snapshot, update)
+        merged = self._quarantine.merge(self.saying(old, snapshot).snapshot, update, within_s)
         if merged is None:
             return None
         document = self._open(merged)
@@ -72,6 +77,53 @@ class EntityDocuments:
                 hint="pip install 'pylonsync[crdt]'",
             ) from missing
         return RowDocument(self._containers, self._codec, self._peers, snapshot)
+
+
+def supported(documents: EntityDocuments | None, entity: str) -> EntityDocuments:
+    if documents is None:
+        raise DataError(
+            "NOT_SUPPORTED",
+            f"Rows of {entity} have no collaborative documents.",
+            hint="They do in entities that do not say crdt: false, on SQLite and on Postgres.",
+        )
+    return documents
+
+
+class Rehearsal:
+    """A merge into a row and its document as they were in some state, worked out outside any transaction: what
+    takes long keeps nobody waiting, and is not done again in the transaction that finds them as they were.
+
+    Used by one thread at a time.
+    """
+
+    def __init__(
+        self,
+        documents: EntityDocuments | None,
+        entity: str,
+        existing: Row,
+        snapshot: bytes | None,
+        update: bytes,
+    ) -> None:
+        self.existing = existing
+        self._documents = documents
+        self._entity = entity
+        self._snapshot = snapshot
+        self._update = update
+        self._version: Version | None = None
+        self._is_done = False
+
+    def row(self) -> Row:
+        documents = supported(self._documents, self._entity)
+        self._version = documents.merged(self.existing, self._snapshot, self._update)
+        self._is_done = True
+        return self.existing if self._version is None else self._version.row
+
+    def version(self, old: Row, snapshot: bytes | None) -> Version | None:
+        """As ``EntityDocuments.merged``, on the row and its document as they are now."""
+        if self._is_done and old == self.existing and snapshot == self._snapshot:
+            return self._version
+        documents = supported(self._documents, self._entity)
+        return documents.merged(old, snapshot, self._update, HURRIED_SECONDS)
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,8 @@ from pylon_http import DataError
 DOCUMENT_BYTES_MAX = 2 * 1024 * 1024
 UPDATE_BYTES_MAX = 2 * DOCUMENT_BYTES_MAX
 """A snapshot holds the values beside their history."""
+HURRIED_SECONDS = 0.5
+"""For a merge that has to be done inside a transaction, which others wait for."""
 
 
 def too_large() -> DataError:

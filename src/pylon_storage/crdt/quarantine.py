@@ -9,14 +9,19 @@ server do.
     merging --(it ends, or the deadline)--> none
 
 Any thread may call ``merge``. ``_turn`` is held by the one whose update is merged, across the exchange, which
-has a deadline; the others wait for it without a turn to compute.
+has a deadline; the others wait for it without a turn to compute, no longer than their own merge might take, and
+only so many.
 """
 
+import math
+import os
 import socket
 import subprocess
 import sys
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import structlog
@@ -28,9 +33,13 @@ from pylon_storage.crdt import limits
 MERGE_SECONDS = 2.0
 START_SECONDS = 10.0
 """For the first update, which the process first has to start for."""
+WAITING_MAX = 64
+"""Merges under way and waiting. Each keeps a thread, and threads are for other requests too."""
 
 _PROGRAM = Path(__file__).with_name("quarantined.py")
 _LENGTH_BYTES = 4
+_ENVIRONMENT = ("PYTHON", "LD_", "LANG", "LC_", "PATH", "HOME")
+"""Variables that Python needs. What reads hostile bytes gets nobody's secrets."""
 
 log = structlog.get_logger("pylon.storage")
 
@@ -41,19 +50,22 @@ class Quarantine:
     def __init__(self, merge_s: float = MERGE_SECONDS) -> None:
         self._merge_s = merge_s
         self._turn = threading.Lock()
+        self._places = threading.BoundedSemaphore(WAITING_MAX)
         self._process: _Process | None = None
         self._closed = False
 
-    def merge(self, snapshot: bytes, update: bytes) -> bytes | None:
+    def merge(self, snapshot: bytes, update: bytes, within_s: float = math.inf) -> bytes | None:
         """A document with an update, as a snapshot that is safe to open; ``None`` when it had all of it before.
 
-        Raises DataError CRDT_DECODE_FAILED for what is no update of this document, PAYLOAD_TOO_LARGE when it
-        would become too large, NOT_AVAILABLE when it takes too long.
+        ``within_s`` is for whoever keeps others waiting meanwhile. Raises DataError CRDT_DECODE_FAILED for what is
+        no update of this document, PAYLOAD_TOO_LARGE when it would become too large, NOT_AVAILABLE when it takes
+        too long.
         """
         if len(update) > limits.UPDATE_BYTES_MAX:
             raise limits.too_large()
-        with blocking(), self._turn:
-            verdict, merged = self._exchange(snapshot, update)
+        patience = min(self._merge_s, within_s)
+        with blocking(), self._taking_turns(patience):
+            verdict, merged = self._exchange(snapshot, update, patience)
         match verdict:
             case b"merged":
                 return merged
@@ -72,14 +84,29 @@ class Quarantine:
 
     def close(self) -> None:
         """End the process. Safe twice."""
+        self._closed = True  # before it waits, so that it waits for one merge and not for all
         with self._turn:
-            self._closed = True
             self._end()
 
-    def _exchange(self, snapshot: bytes, update: bytes) -> tuple[bytes, bytes]:
+    @contextmanager
+    def _taking_turns(self, patience: float) -> Iterator[None]:
+        if not self._places.acquire(blocking=False):
+            raise _busy()
+        try:
+            if not self._turn.acquire(timeout=patience):
+                raise _busy()
+            try:
+                yield
+            finally:
+                self._turn.release()
+        finally:
+            self._places.release()
+
+    def _exchange(self, snapshot: bytes, update: bytes, patience: float) -> tuple[bytes, bytes]:
         if self._closed:
             raise DataError("NOT_AVAILABLE", "The database is closed.")
-        patience = self._merge_s
+        if self._process is not None and not self._process.is_alive():
+            self._end()  # by somebody else's hand, and no fault of this update
         if self._process is None:
             self._process = _Process()
             patience += START_SECONDS
@@ -109,6 +136,7 @@ class _Process:
                 stdin=theirs.fileno(),
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
+                env={name: value for name, value in os.environ.items() if name.startswith(_ENVIRONMENT)},
             )
         except OSError as error:
             self._channel.close()
@@ -126,6 +154,9 @@ class _Process:
         verdict, _, merged = answer.partition(b"\n")
         return verdict, merged
 
+    def is_alive(self) -> bool:
+        return self._child.poll() is None
+
     def end(self) -> None:
         self._channel.close()
         self._child.kill()
@@ -140,6 +171,10 @@ class _Process:
                 raise ConnectionResetError
             parts += part
         return bytes(parts)
+
+
+def _busy() -> DataError:
+    return DataError("NOT_AVAILABLE", "Too many updates of documents are being merged. Try again.")
 
 
 def _unreadable() -> DataError:

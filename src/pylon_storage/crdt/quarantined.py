@@ -7,8 +7,8 @@ Reads and writes frames on the socket that is its standard input: four bytes of 
 
 Knows nothing but Loro and the standard library, so that it starts quickly and is small. It lets nothing out that
 would harm whoever opens it: values nest no deeper than ``DEPTH_MAX``, and the history is no longer than it is
-told on its command line. What harms itself (a value that nests a million deep ends the process, one that unpacks
-to gigabytes meets the limit of its memory) harms nobody else.
+told on its command line, and soon played. What harms itself (a value that nests a million deep ends the process,
+one that unpacks to gigabytes meets the limit of its memory) harms nobody else.
 """
 
 import json
@@ -17,6 +17,7 @@ import signal
 import socket
 import struct
 import sys
+import time
 
 import loro
 
@@ -24,6 +25,10 @@ LENGTH = struct.Struct(">I")
 MEMORY_BYTES_MAX = 1024 * 1024 * 1024
 DEPTH_MAX = 64
 """Levels of arrays and objects in one value."""
+
+PLAY_SECONDS = 0.25
+"""What a document's history may take to be played: the server does that too when it edits a text, and does nothing
+else meanwhile. A million keystrokes of prose take a quarter of it; scattered one by one they take more."""
 
 _LEVELS_AROUND = 6
 """Those of the JSON in which Loro describes an operation."""
@@ -48,7 +53,10 @@ def merge(snapshot: bytes, update: bytes, history_max: int) -> tuple[bytes, byte
             return b"too large", b""
         if _nests_too_deep(histories.export_json_updates(before, histories.oplog_vv)):
             return b"unreadable", b""
+        begun = time.process_time()
         merged.import_(history)
+        if time.process_time() - begun > PLAY_SECONDS:
+            return b"too large", b""
         return b"merged", merged.export(loro.ExportMode.Snapshot())
     except BaseException as error:
         if _is_of_loro(error):

@@ -3,6 +3,9 @@
 Opening is cheap: measured on documents of 100 kB, snapshot to snapshot with an edit between them takes a
 millisecond or two. So none is kept open from one transaction to the next, and there is nothing to undo when one
 is rolled back.
+
+The first edit of a text that came out of a snapshot takes Loro a time quadratic in its pieces: a second for one
+of a million keystrokes, with the interpreter lock held. Played from its history it takes a twentieth of that.
 """
 
 from collections.abc import Sequence
@@ -12,7 +15,7 @@ import loro
 
 from pylon_http import DataError, Row
 from pylon_storage.codec import EntityCodec
-from pylon_storage.crdt.containers import ROW, Container
+from pylon_storage.crdt.containers import ROW, Container, Text
 from pylon_storage.crdt.limits import DOCUMENT_BYTES_MAX, too_large
 from pylon_storage.crdt.peers import ServerPeers
 
@@ -36,11 +39,22 @@ class RowDocument:
         for container in self._containers:
             container.adopt(self._doc)
         plain = self._plain()
-        for container in self._containers:
-            wanted = row[container.field]
-            if self._read(container, plain, wanted) != [wanted]:
-                container.write(self._doc, wanted)
+        others = [
+            container
+            for container in self._containers
+            if self._read(container, plain, row[container.field]) != [row[container.field]]
+        ]
+        if any(isinstance(container, Text) for container in others):
+            self._play()
+        for container in others:
+            container.write(self._doc, row[container.field])
         self._doc.commit()
+
+    def _play(self) -> None:
+        history, peer = self._doc.export(loro.ExportMode.Updates(self._empty)), self._doc.peer_id
+        self._doc = loro.LoroDoc()  # type: ignore[no-untyped-call]
+        self._doc.import_(history)
+        self._doc.peer_id = peer
 
     def adopt(self) -> None:
         for container in self._containers:

@@ -4,6 +4,7 @@ Statements of the transaction that writes the row. Nothing is compressed or kept
 clients get.
 """
 
+from collections.abc import Iterable
 from typing import Any
 
 from pylon_core.manifest import AppManifest
@@ -26,6 +27,7 @@ _KEEP = (
     f"INSERT INTO {_NAME} (entity, row_id, snapshot) VALUES (?, ?, ?) ON CONFLICT (entity, row_id)"
     " DO UPDATE SET snapshot = excluded.snapshot, updated_at = excluded.updated_at"
 )
+_HIDDEN = "no documents with "
 _REMOVE = f"DELETE FROM {_NAME} WHERE entity = ? AND row_id = ?"
 
 
@@ -52,7 +54,26 @@ def remove(statements: Statements, entity: str, row_id: str) -> None:
 
 
 def cleaning(manifest: AppManifest) -> list[Fragment]:
-    """Statements that remove the documents of entities that have none any more. Those of entities which the
-    manifest does not know stay, as their rows do."""
+    """Statements that remove the documents of entities that have none any more, and those in which a field is
+    that has been hidden since. Those of entities which the manifest does not know stay, as their rows do."""
     plain: list[Any] = [entity.name for entity in manifest.entities if not entity.crdt]
-    return [Fragment(f"DELETE FROM {_NAME} WHERE entity = ?", (name,)) for name in plain]
+    return [
+        *(Fragment(f"DELETE FROM {_NAME} WHERE entity = ?", (name,)) for name in plain),
+        *_hiding(manifest.auth.user.entity, manifest.auth.user.hide),
+    ]
+
+
+def _hiding(entity: str, fields: Iterable[str]) -> list[Fragment]:
+    """A field cannot be taken out of a document, whose history keeps it: so a document is made anew without. The
+    meta table has, for each hidden field, that there is no document with it."""
+    keys: list[Any] = [f"{_HIDDEN}{entity}.{field}" for field in fields]
+    others = "".join(" AND key <> ?" for _ in keys)
+    removing = f"DELETE FROM {_NAME} WHERE entity = ? AND NOT EXISTS (SELECT 1 FROM _pylon_meta WHERE key = ?)"
+    noting = "INSERT INTO _pylon_meta (key, value) VALUES (?, '') ON CONFLICT (key) DO NOTHING"
+    return [
+        *(Fragment(removing, (entity, key)) for key in keys),
+        Fragment(
+            f"DELETE FROM _pylon_meta WHERE substr(key, 1, {len(_HIDDEN)}) = '{_HIDDEN}'{others}", tuple(keys)
+        ),
+        *(Fragment(noting, (key,)) for key in keys),
+    ]

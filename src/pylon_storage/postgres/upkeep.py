@@ -15,7 +15,6 @@ import psycopg
 from pylon_core.turns import blocking
 from pylon_http import DataError
 from pylon_storage.budget import within
-from pylon_storage.compaction import CompactableLog
 from pylon_storage.dialect import Dialect
 from pylon_storage.postgres import changelog
 from pylon_storage.postgres.connection import Connection, roll_back
@@ -25,6 +24,7 @@ from pylon_storage.postgres.pool import Pool
 from pylon_storage.postgres.statements import TransactionStatements
 from pylon_storage.postgres.translate import Restart, refused
 from pylon_storage.statements import Columns, Statements, Tables
+from pylon_storage.upkeep import Upkeep
 
 T = TypeVar("T")
 
@@ -114,4 +114,4 @@ class SurveyStatements:
 
 
 _statements: type[Statements] = SurveyStatements
-_upkeep: type[CompactableLog] = PostgresUpkeep
+_upkeep: type[Upkeep] = PostgresUpkeep

@@ -12,12 +12,12 @@ from typing import TypeVar
 
 import apsw
 
-from pylon_storage.compaction import CompactableLog
 from pylon_storage.dialect import Dialect
 from pylon_storage.sqlite.dialect import SqliteDialect
 from pylon_storage.sqlite.statements import SqliteStatements
 from pylon_storage.sqlite.translate import opening
 from pylon_storage.statements import Statements, Tables
+from pylon_storage.upkeep import Upkeep
 
 T = TypeVar("T")
 
@@ -61,4 +61,4 @@ class SqliteUpkeep:
                 self._surveyor.interrupt()
 
 
-_: type[CompactableLog] = SqliteUpkeep
+_: type[Upkeep] = SqliteUpkeep

@@ -8,9 +8,10 @@ from collections.abc import Iterator
 import pytest
 
 from pylon_runtime.http_limits import ServerLimits
-from tests.pylon_runtime.server_rig import eventually, get
+from tests.pylon_runtime.server_rig import get
 from tests.support.file_server import FileServer, serving_files
 from tests.support.file_storages import Bucket, Folder
+from tests.support.waiting import until
 
 SIZE = 12 << 20
 LENGTH = f"Content-Length: {SIZE}"
@@ -34,7 +35,7 @@ def test_an_upload_that_ends_early_leaves_nothing(empty: Folder | Bucket, sent: 
                 client.socket.shutdown(1)
                 reply = client.reply()
                 assert (reply.status, reply.code) == (400, "PROTOCOL_ERROR")
-        eventually(lambda: empty.names() == [])
+        until(lambda: empty.names() == [])
 
         assert server.file_count() == 0
 
@@ -44,7 +45,7 @@ def test_an_upload_that_stalls_is_given_up_and_leaves_nothing(empty: Folder | Bu
 
     with serving_files(empty.storage, limits, bytes_max=SIZE) as server, server.client() as client:
         reply = client.ask(server.head(LENGTH) + b"x" * 6_000_000)
-        eventually(lambda: empty.names() == [])
+        until(lambda: empty.names() == [])
 
         assert (reply.status, reply.code, server.file_count()) == (408, "REQUEST_TIMEOUT", 0)
 
@@ -55,7 +56,7 @@ def test_what_is_too_large_is_refused_and_leaves_nothing(folder: Folder, lines: 
         reply = client.ask(server.head(*lines) + b"3e9\r\n" + b"x" * 1001 + b"\r\n0\r\n\r\n")
 
         assert (reply.status, reply.code) == (413, "PAYLOAD_TOO_LARGE")
-        eventually(lambda: folder.names() == [])
+        until(lambda: folder.names() == [])
 
 
 def test_the_largest_allowed_is_stored(folder: Folder) -> None:
@@ -83,7 +84,7 @@ def test_more_uploads_at_once_than_there_are_slots_are_told_to_come_back(folder:
         busy = [clients.enter_context(server.client()) for _ in range(2)]
         for client in busy:
             client.send(server.head("Content-Length: 3") + b"a")
-        eventually(lambda: len(folder.names()) == 2)
+        until(lambda: len(folder.names()) == 2)
         refused = server.ask("POST", "/api/files/upload", b"abc")
         other = server.ask("GET", "/api/files")
         done = [client.ask(b"bc") for client in busy]

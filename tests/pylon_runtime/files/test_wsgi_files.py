@@ -11,9 +11,10 @@ from wsgiref.simple_server import make_server as make_standard_server
 import pytest
 from werkzeug.serving import WSGIRequestHandler, make_server
 
-from tests.pylon_runtime.server_rig import RawClient, eventually
+from tests.pylon_runtime.server_rig import RawClient
 from tests.support.file_server import BYTES_MAX, FileServer
 from tests.support.file_storages import Folder
+from tests.support.waiting import until
 
 NOISE = os.urandom(1_000_003)
 
@@ -90,7 +91,7 @@ def test_the_order_of_checks_is_the_same(local: FileServer, folder: Folder, port
 def test_half_an_upload_leaves_nothing(local: FileServer, folder: Folder, port: int) -> None:
     with RawClient(port) as client:
         client.send(local.head("Content-Length: 1000000", "Connection: close") + b"x" * 300_000)
-        eventually(lambda: folder.names() != [])
+        until(lambda: folder.names() != [])
         client.socket.shutdown(socket.SHUT_WR)
         reply = client.reply()
 

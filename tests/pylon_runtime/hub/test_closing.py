@@ -19,10 +19,10 @@ from tests.pylon_runtime.hub.harness import (
     change,
     sign_in_by_header,
     sign_in_by_subprotocol,
-    until,
     user,
     visible_fields,
 )
+from tests.support.waiting import until
 
 
 def test_a_session_that_ends_takes_its_sockets_with_it(stage: Stage) -> None:
@@ -223,3 +223,14 @@ def test_nothing_stays_behind_after_many_connections(stage: Stage) -> None:
     until(lambda: stage.hub.stats().connections == 0)
     until(lambda: threading.active_count() <= threads)
     assert len(os.listdir("/proc/self/fd")) <= files
+
+
+def test_a_fault_in_the_dispatcher_sends_everybody_away_and_it_goes_on(stage: Stage) -> None:
+    before = stage.connect("ann")
+
+    stage.hub.post(lambda: [].pop())
+
+    assert before.close_code() == 1011
+    after = stage.connect("ann")
+    stage.publish(change(1))
+    assert after.seqs(1) == [1]

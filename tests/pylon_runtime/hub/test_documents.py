@@ -18,8 +18,10 @@ from pylon_runtime.hub import Documents, Hub, HubLimits, frames
 from pylon_runtime.hub import documents as documents_module
 from pylon_runtime.hub.documents import DocumentReader, DocumentTx
 from pylon_sync.crdt_wire import CrdtFrameKind
-from tests.pylon_runtime.hub.harness import OwnerPolicy, Stage, WireClient, change, until
+from tests.pylon_runtime.hub.harness import OwnerPolicy, Stage, change
 from tests.support.crdt_frames import CrdtFrame, read_crdt_frame
+from tests.support.sockets import WireClient
+from tests.support.waiting import until
 
 T = TypeVar("T")
 SNAPSHOT, UPDATE = CrdtFrameKind.SNAPSHOT, CrdtFrameKind.UPDATE
@@ -69,9 +71,9 @@ class DocumentStage(Stage):
         self.store = MemoryDocuments()
         super().__init__(limits, feed=self._feed, **options)
 
-    def _feed(self, hub: Hub) -> Any:
+    def _feed(self, hub: Hub) -> Documents:
         self.documents = Documents(hub, self.store, OwnerPolicy(), {"Note"})
-        return self.documents, self.documents.messages
+        return self.documents
 
     def subscribed(self, name: str = "ann", *row_ids: str) -> WireClient:
         """A client that has the documents of these rows."""
@@ -323,6 +325,58 @@ def test_a_row_hidden_while_its_document_is_read_is_not_followed(stage: Document
 
     assert next_frame(late).kind == SNAPSHOT
     until(lambda: stage.subscriptions == 1, "the end of the subscription")
+
+
+def hold_dispatcher(stage: DocumentStage) -> threading.Event:
+    """Have the dispatcher stop in the middle of a delivery until the event is set; a witness is subscribed to
+    n1."""
+    is_held, go_on = threading.Event(), threading.Event()
+
+    class Slow(OwnerPolicy):
+        def may_read(self, entity: str, auth: AuthContext, row: Mapping[str, Any]) -> bool:
+            if "slow" in row:
+                is_held.set()
+                assert go_on.wait(10)
+            return super().may_read(entity, auth, row)
+
+    stage.subscribed("witness", "n1")
+    stage.documents._policy = Slow()
+    stage.publish(added(1, slow=True))
+    assert is_held.wait(10)
+    return go_on
+
+
+@pytest.mark.parametrize("is_first", [True, False], ids=["the first time", "again"])
+def test_what_a_row_was_before_its_document_was_read_ends_nothing(stage: DocumentStage, is_first: bool) -> None:
+    """Also when it has still to be delivered."""
+    client = stage.connect("ann") if is_first else stage.subscribed("ann", "n1")
+    release = hold_dispatcher(stage)
+
+    stage.publish(added(2, owner="bob", delta=b"hidden"), added(3, delta=b"shown", before={"owner": "bob"}))
+    subscribe(client, "n1")
+    until(lambda: bool(stage.hub._mailbox._calls), "the request")
+    release.set()
+    assert next_frame(client).kind == (SNAPSHOT if is_first else UPDATE)
+    stage.publish(added(4, delta=b"next"), change(5))
+
+    assert frames_before(client, 5)[-1].payload == b"next"
+
+
+def test_a_row_hidden_and_shown_while_its_document_is_read_is_asked_for_again(stage: DocumentStage) -> None:
+    """As by everybody else who lost sight of it: nothing of it is sent from then on."""
+    witness, late = stage.subscribed("bob", "n1"), stage.connect("ann")
+
+    def hide_and_show() -> None:
+        stage.store.reading = lambda: None
+        stage.publish(added(1, owner="bob", before={"owner": "*"}), added(2, before={"owner": "bob"}))
+        witness.seqs(2)
+
+    stage.store.reading = hide_and_show
+    subscribe(late, "n1")
+    assert next_frame(late).kind == SNAPSHOT
+    stage.publish(added(3), change(4))
+
+    assert frames_before(late, 4) == []
 
 
 def test_who_would_miss_an_addition_that_is_gone_from_the_log_is_closed(

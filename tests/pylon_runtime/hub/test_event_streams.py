@@ -8,7 +8,8 @@ import pytest
 
 from pylon_http import Request
 from pylon_runtime.hub import HubLimits, asks_for_stream
-from tests.pylon_runtime.hub.harness import SetClock, Stage, change, until, visible_fields
+from tests.pylon_runtime.hub.harness import SetClock, Stage, change, visible_fields
+from tests.support.waiting import until
 
 
 def test_the_head_is_the_published_one_and_the_stream_begins_with_a_comment(stage: Stage) -> None:

@@ -5,10 +5,12 @@ from typing import Any
 
 import pytest
 
-from pylon_runtime.hub import Hub, HubLimits
+from pylon_runtime.hub import HubLimits
 from pylon_runtime.hub.connection import Connection
+from pylon_runtime.hub.feeds import MessageHandler
 from pylon_runtime.hub.pace import RequestPace
-from tests.pylon_runtime.hub.harness import SetClock, Stage, until
+from tests.pylon_runtime.hub.harness import SetClock, Stage
+from tests.support.waiting import until
 
 
 def test_a_burst_is_served_at_once_and_the_rest_evenly() -> None:
@@ -31,6 +33,8 @@ class Listening:
 
     def __init__(self) -> None:
         self.heard: list[int] = []
+        self.messages = {"note": self.note}
+        self.refusals: dict[str, MessageHandler] = {}
 
     def deliver(self, start: int, end: int) -> None:
         pass
@@ -44,11 +48,7 @@ class Listening:
 
 def test_nothing_asked_is_passed_over(make_stage: Callable[..., Stage]) -> None:
     listening = Listening()
-
-    def feed(_hub: Hub) -> Any:
-        return listening, {"note": listening.note}
-
-    stage = make_stage(HubLimits(requests_per_s=500, requests_burst=10), feed=feed)
+    stage = make_stage(HubLimits(requests_per_s=500, requests_burst=10), feed=lambda _hub: listening)
     client = stage.connect()
 
     for number in range(100):

@@ -33,7 +33,7 @@ def test_relays_and_disconnects_stay_inside_the_tenant(stage: Stage) -> None:
     red.say({"type": "presence", "n": 1})
     assert also_red.next()["from"] == "ann"
     red.leave()
-    assert also_red.next() == {"type": "presence", "event": "disconnect", "clientId": 0}
+    assert also_red.next() == {"type": "presence", "event": "disconnect", "clientId": 0, "from": "ann"}
 
     blue.say({"type": "presence", "n": 2})
     assert blue.next()["from"] == "eve"
@@ -48,7 +48,17 @@ def test_the_end_of_a_socket_is_told_to_the_others(stage: Stage, drop: bool) -> 
     else:
         ann.leave()
 
-    assert bob.next() == {"type": "presence", "event": "disconnect", "clientId": 0}
+    assert bob.next() == {"type": "presence", "event": "disconnect", "clientId": 0, "from": "ann"}
+
+
+def test_a_ping_is_answered_to_who_sent_it_alone(stage: Stage) -> None:
+    ann, bob = stage.connect("ann"), stage.connect("bob")
+
+    ann.say({"type": "ping"})
+    assert ann.next() == {"type": "pong"}
+
+    ann.say({"type": "topic", "n": 1})
+    assert bob.next()["type"] == "topic"
 
 
 @pytest.mark.parametrize(

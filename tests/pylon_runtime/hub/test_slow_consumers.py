@@ -10,7 +10,8 @@ from wsproto.events import Ping
 
 from pylon_http import ChangeKind
 from pylon_runtime.hub import HubLimits
-from tests.pylon_runtime.hub.harness import Stage, change, until
+from tests.pylon_runtime.hub.harness import Stage, change
+from tests.support.waiting import until
 
 BIG = "x" * 20_000
 

@@ -1,9 +1,13 @@
 """Hostile bytes end, at worst, the process that reads them: they are refused, and the next update is merged."""
 
+import os
 import random
+import signal
 import sys
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import loro
 import pytest
@@ -11,7 +15,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pylon_http import DataError
+from pylon_storage.crdt import quarantined
 from pylon_storage.crdt.quarantine import Quarantine
+from tests.support.quarantines import quarantine_pids
 
 _MASK = 0xFFFFFFFF
 _P1, _P2, _P3, _P4, _P5 = 2654435761, 2246822519, 3266489917, 668265263, 374761393
@@ -187,6 +193,13 @@ def test_what_takes_too_long_is_ended_and_the_next_is_merged() -> None:
     quarantine.close()
 
 
+def test_a_history_that_takes_long_to_play_is_too_large(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert quarantined.merge(SNAPSHOT, EDIT, 1_000_000)[0] == b"merged"
+    monkeypatch.setattr(quarantined, "PLAY_SECONDS", 0.0)
+
+    assert quarantined.merge(SNAPSHOT, EDIT, 1_000_000) == (b"too large", b"")
+
+
 def test_a_large_paste_is_merged_in_time(quarantine: Quarantine) -> None:
     doc = BASE.fork()
     before = doc.oplog_vv
@@ -205,6 +218,80 @@ def test_operations_of_the_far_future_are_refused(quarantine: Quarantine) -> Non
     doc.commit()
 
     assert refused(quarantine, doc.export(loro.ExportMode.Updates(before))) == "CRDT_DECODE_FAILED"
+
+
+class Stuck:
+    """A process that is merging until it is over, and then was for too long."""
+
+    def __init__(self) -> None:
+        self.entered = threading.Event()
+        self.over = threading.Event()
+
+    def exchange(self, *_: object) -> tuple[bytes, bytes]:
+        self.entered.set()
+        self.over.wait(20)
+        raise TimeoutError
+
+
+@pytest.fixture
+def stuck(monkeypatch: pytest.MonkeyPatch) -> Stuck:
+    stuck = Stuck()
+    monkeypatch.setattr("pylon_storage.crdt.quarantine._Process.exchange", stuck.exchange)
+    return stuck
+
+
+def test_a_process_that_was_killed_while_idle_costs_no_update() -> None:
+    before = set(quarantine_pids())
+    quarantine = Quarantine()
+    assert works(quarantine)
+    (pid,) = set(quarantine_pids()) - before
+    os.kill(pid, signal.SIGKILL)
+    os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
+
+    assert works(quarantine)
+    quarantine.close()
+
+
+def test_whoever_keeps_others_waiting_waits_for_no_other_merge(stuck: Stuck) -> None:
+    quarantine = Quarantine()
+    with ThreadPoolExecutor(1) as pool:
+        slow = pool.submit(refused, quarantine, EDIT)
+        assert stuck.entered.wait(10)
+
+        with pytest.raises(DataError) as caught:
+            quarantine.merge(SNAPSHOT, EDIT, 0.05)
+
+        assert caught.value.code == "NOT_AVAILABLE"
+        assert not slow.done()
+        stuck.over.set()
+        assert slow.result() == "NOT_AVAILABLE"
+    quarantine.close()
+
+
+def test_only_so_many_threads_wait_for_a_merge(stuck: Stuck, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pylon_storage.crdt.quarantine.WAITING_MAX", 1)
+    quarantine = Quarantine(merge_s=60)
+    with ThreadPoolExecutor(1) as pool:
+        slow = pool.submit(refused, quarantine, EDIT)
+        assert stuck.entered.wait(10)
+
+        assert refused(quarantine, EDIT) == "NOT_AVAILABLE"
+
+        assert not slow.done()
+        stuck.over.set()
+    quarantine.close()
+
+
+def test_it_knows_none_of_the_servers_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("PYLON_ADMIN_TOKEN", "DATABASE_URL", "PGPASSWORD", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "the-secret")
+    before = set(quarantine_pids())
+    quarantine = Quarantine()
+    assert works(quarantine)
+    (pid,) = set(quarantine_pids()) - before
+
+    assert b"the-secret" not in Path(f"/proc/{pid}/environ").read_bytes()
+    quarantine.close()
 
 
 def test_a_closed_one_refuses_and_closes_twice() -> None:

@@ -1,8 +1,10 @@
 """What becomes of documents beside plain use: restarts, other manifests, databases written by hand, no Loro."""
 
+import random
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -65,6 +67,31 @@ def test_an_entity_that_has_no_documents_any_more_loses_them(tmp_path: Path) -> 
     store = opened(tmp_path, notes())
     assert stored(store, row_id) is None
     store.close()
+
+
+def test_what_is_hidden_leaves_the_documents_with_their_history(tmp_path: Path) -> None:
+    def users(*hidden: str) -> AppManifest:
+        fields = [field("name"), field("phone", optional=True)]
+        auth = {"user": {"entity": "User", "hide": list(hidden)}}
+        return parse_manifest(jsontext.encode(app(entities=[entity("User", fields=fields)], auth=auth)))
+
+    def document(of: AppManifest, row_id: str) -> bytes:
+        store = opened(tmp_path, of)
+        found = store.transact(lambda tx: tx.open_document("User", row_id))
+        store.close()
+        assert found is not None
+        return found
+
+    store = opened(tmp_path, users())
+    row_id = store.transact(lambda tx: tx.insert("User", {"name": "ann", "phone": "+49 1"}))["id"]
+    store.close()
+
+    assert b"+49 1" in document(users(), row_id)
+    hidden = document(users("phone"), row_id)
+    assert b"+49 1" not in hidden
+    assert document(users("phone"), row_id) == hidden, "it is made anew once"
+    assert b"+49 1" in document(users(), row_id)
+    assert b"+49 1" not in document(users("phone"), row_id), "nor after it was shown for a while"
 
 
 @pytest.mark.parametrize("kind", ["lww", "text"])
@@ -142,6 +169,25 @@ def test_loro_is_loaded_with_the_first_document_only() -> None:
     program = "import sys, pylon_storage, pylon_storage.postgres; sys.exit('loro' in sys.modules)"
 
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
+
+
+def test_a_plain_write_of_a_long_text_that_was_edited_all_over_is_quick(tmp_path: Path) -> None:
+    store = opened(tmp_path)
+    row_id = insert(store, body="")
+    client = Replica(store, row_id)
+    rng = random.Random(1)
+    text = client.doc.get_text("body")
+    for _ in range(30_000):
+        text.insert(rng.randint(0, text.len_unicode), "x" * 20)
+    client.post()
+    begun = time.process_time()
+
+    row = store.transact(lambda tx: tx.update("Note", row_id, {"body": "y" + text.to_string()}))
+
+    assert time.process_time() - begun < 0.5
+    assert row is not None
+    assert row["body"] == "y" + text.to_string() == stored_value(store, row_id)["body"]
+    store.close()
 
 
 def test_d1_has_no_documents() -> None:

@@ -1,6 +1,5 @@
 """What the tests of the Postgres store share: a manifest, waiting, faults that act, ending backends."""
 
-import time
 from collections.abc import Callable
 from typing import Any, Protocol
 
@@ -77,10 +76,3 @@ def note(title: str) -> Callable[[TxStore], dict[str, Any]]:
 def titles(store: PostgresStore) -> list[str]:
     with store.read() as reader:
         return [row["title"] for row in reader.query("Note", Filter())]
-
-
-def wait_until(holds: Callable[[], object], seconds: float = 10.0) -> None:
-    deadline = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < deadline, "it did not come about in time"
-        time.sleep(0.005)

@@ -8,7 +8,8 @@ import pytest
 from pylon_http import ChangeEvent, DataError, TxStore
 from pylon_storage.postgres import PostgresStore
 from pylon_storage.postgres.publication import Publication
-from tests.pylon_storage.postgres.rig import Faults, OpenStore, Sql, end_backends, note, wait_until
+from tests.pylon_storage.postgres.rig import Faults, OpenStore, Sql, end_backends, note
+from tests.support.waiting import until
 
 
 def ears(store: PostgresStore) -> list[int]:
@@ -40,7 +41,7 @@ def test_an_event_of_another_process_comes_within_a_second(open_store: OpenStore
 
     one.transact(note("a"))
 
-    wait_until(lambda: heard == [1], 1.0)
+    until(lambda: heard == [1], seconds=1.0)
     assert other.head() == 1
 
 
@@ -61,7 +62,7 @@ def test_each_process_tells_all_events_once_in_order(open_store: OpenStore) -> N
 
     entries = logged(stores[0])
     assert len(entries) == 150
-    wait_until(lambda: heard[0] == entries and heard[1] == entries)
+    until(lambda: heard[0] == entries and heard[1] == entries)
 
 
 def test_nothing_is_missed_or_told_twice_while_connections_end(open_store: OpenStore, url: str) -> None:
@@ -77,7 +78,7 @@ def test_nothing_is_missed_or_told_twice_while_connections_end(open_store: OpenS
 
     entries = logged(stores[0])
     assert len(entries) == 100
-    wait_until(lambda: heard[0] == entries and heard[1] == entries)
+    until(lambda: heard[0] == entries and heard[1] == entries)
 
 
 def test_an_event_whose_process_died_before_telling_is_told_by_the_others(open_store: OpenStore) -> None:
@@ -90,8 +91,8 @@ def test_an_event_whose_process_died_before_telling_is_told_by_the_others(open_s
     with pytest.raises(SystemExit):
         dying.transact(note("a"))
 
-    wait_until(lambda: heard == [1], 1.0)
-    wait_until(lambda: late == [1])
+    until(lambda: heard == [1], seconds=1.0)
+    until(lambda: late == [1])
 
 
 def test_a_lost_notification_delays_an_event_and_loses_none(open_store: OpenStore, sql: Sql) -> None:
@@ -103,7 +104,7 @@ def test_a_lost_notification_delays_an_event_and_loses_none(open_store: OpenStor
         " (nextval('_pylon_changes_seq'), 'Note', 'x', 'delete', NULL, NULL, 0, NULL)"
     )
 
-    wait_until(lambda: heard == [1])
+    until(lambda: heard == [1])
 
 
 def test_what_is_rolled_back_is_never_told(open_store: OpenStore) -> None:
@@ -130,7 +131,7 @@ def test_notices_reach_the_other_processes_and_not_their_own(open_store: OpenSto
 
     one.tables.write(lambda statements: statements.notify("greeting", "hello there"))
 
-    wait_until(lambda: ("other", "hello there") in heard, 1.0)
+    until(lambda: ("other", "hello there") in heard, seconds=1.0)
     assert [who for who, text in heard if text] == ["other"]
 
 
@@ -142,7 +143,7 @@ def test_notices_that_may_have_been_missed_are_said_to_be(open_store: OpenStore,
 
     end_backends(url)
 
-    wait_until(lambda: None in heard)
+    until(lambda: None in heard)
 
 
 def event(seq: int) -> ChangeEvent:
@@ -189,11 +190,11 @@ def test_who_has_not_read_the_log_before_it_was_compacted_says_so(open_store: Op
     other.on_log_turned(turns.append)
     heard = ears(other)
     one.transact(note("a"))
-    wait_until(lambda: heard == [1])
+    until(lambda: heard == [1])
     assert turns == []
 
     sql("INSERT INTO _pylon_meta VALUES ('compacted_to', '2')")
     one.transact(note("b"))
 
-    wait_until(lambda: heard == [1, 2])
+    until(lambda: heard == [1, 2])
     assert turns == [False, True]

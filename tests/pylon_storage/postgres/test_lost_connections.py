@@ -11,8 +11,9 @@ from pylon_http import DataError, Filter, Outcome, TxStore
 from pylon_storage.postgres import PostgresStore, follower
 from pylon_storage.postgres.translate import is_lost
 from tests.pylon_storage.postgres.cutting_proxy import CuttingProxy
-from tests.pylon_storage.postgres.rig import OpenStore, Sql, end_backends, note, titles, wait_until
+from tests.pylon_storage.postgres.rig import OpenStore, Sql, end_backends, note, titles
 from tests.support.postgres import PostgresServer, fresh_database, postgres_server
+from tests.support.waiting import until
 
 PATIENCE_S = 2.0
 MARGIN_S = 1.5
@@ -102,7 +103,7 @@ def test_while_the_server_is_away_everybody_hears_so_quickly(
         assert (refused.value.code, refused.value.status) == ("NOT_AVAILABLE", 503)
         assert time.monotonic() - begun < PATIENCE_S + MARGIN_S
 
-    wait_until(lambda: not store.is_available)
+    until(lambda: not store.is_available)
     begun = time.monotonic()
     for _ in range(5):
         with pytest.raises(DataError):
@@ -116,7 +117,7 @@ def test_the_store_recovers_by_itself(server: PostgresServer, open_store: OpenSt
     store.subscribe(lambda events: heard.extend(event.seq for event in events))
     store.transact(note("a"))
     server.stop("immediate")
-    wait_until(lambda: not store.is_available)
+    until(lambda: not store.is_available)
     outcomes: list[Outcome[object]] = []
     store.submit(note("lost"), outcomes.append)
     store.flush()
@@ -125,7 +126,7 @@ def test_the_store_recovers_by_itself(server: PostgresServer, open_store: OpenSt
 
     server.start()
 
-    wait_until(lambda: store.is_available)
+    until(lambda: store.is_available)
     store.transact(note("b"))
     assert titles(store) == ["a", "b"]
     assert len(heard) == 2
@@ -160,8 +161,8 @@ def test_closing_leaves_no_thread_and_no_session(open_store: OpenStore, sql: Sql
         store.close()
         store.close()
 
-    wait_until(lambda: set(threading.enumerate()) <= before)
-    wait_until(lambda: sql("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()") == [(1,)])
+    until(lambda: set(threading.enumerate()) <= before)
+    until(lambda: sql("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()") == [(1,)])
 
 
 def test_a_server_that_goes_silent_keeps_nobody_for_long(
@@ -185,7 +186,7 @@ def test_a_server_that_goes_silent_keeps_nobody_for_long(
         assert time.monotonic() - begun < MARGIN_S
 
         wire.go_on()
-        wait_until(lambda: store.is_available)
+        until(lambda: store.is_available)
         assert store.get("Note", row["id"]) == row
         store.transact(note("b"))
         assert titles(store) == ["a", "b"]

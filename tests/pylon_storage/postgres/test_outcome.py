@@ -8,7 +8,8 @@ import pytest
 from pylon_http import ChangeKind, DataError, TxStore
 from pylon_storage.postgres import PostgresStore
 from tests.pylon_storage.postgres.cutting_proxy import CuttingProxy
-from tests.pylon_storage.postgres.rig import Faults, OpenStore, Sql, end_backends, note, titles, wait_until
+from tests.pylon_storage.postgres.rig import Faults, OpenStore, Sql, end_backends, note, titles
+from tests.support.waiting import until
 
 
 def test_lost_before_commit_it_is_done_again(url: str, open_store: OpenStore) -> None:
@@ -52,7 +53,7 @@ def test_when_the_answer_to_commit_is_lost_the_transaction_is_asked_for(url: str
         assert faults.acted
         assert len(attempts) == 1
         assert store.get("Note", row["id"]) == row
-        wait_until(lambda: heard == [1])
+        until(lambda: heard == [1])
         assert titles(store) == ["a"]
         store.close()
 

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from pylon_http import ChangeEvent, ChangeKind, DataError, DataStore
-from tests.pylon_storage.postgres.rig import OpenStore, note, wait_until
+from tests.pylon_storage.postgres.rig import OpenStore, note
+from tests.support.waiting import until
 
 FIELDS = {"ownerId", "title", "slug", "rank", "score", "done", "due"}
 
@@ -22,10 +23,10 @@ def test_a_server_of_before_logs_whole_rows_as_they_were(open_store: OpenStore) 
     new = open_store(visibility="v2")
 
     old.transact(lambda tx: tx.update("Note", row["id"], {"rank": 2}))
-    wait_until(lambda: newest(new).kind is ChangeKind.UPDATE)
+    until(lambda: newest(new).kind is ChangeKind.UPDATE)
     update = newest(new)
     old.transact(lambda tx: tx.delete("Note", row["id"]))
-    wait_until(lambda: newest(new).kind is ChangeKind.DELETE)
+    until(lambda: newest(new).kind is ChangeKind.DELETE)
 
     assert update.before is not None
     assert update.before.keys() == FIELDS
@@ -60,7 +61,7 @@ def test_a_transaction_that_began_before_the_new_one_came_is_no_exception(
     may_end.set()
     thread.join(20)
 
-    wait_until(lambda: newest(new).kind is ChangeKind.UPDATE)
+    until(lambda: newest(new).kind is ChangeKind.UPDATE)
     (update,) = [event for event in new.changes(0, 100).events if event.kind is ChangeKind.UPDATE]
     assert update.before is not None
     assert update.before.keys() == FIELDS
@@ -77,7 +78,7 @@ def test_a_server_of_before_tells_nobody_of_the_new_log_until_it_is_for_its_poli
     old.on_log_turned(turns.append)
 
     new = open_store(visibility="v2")
-    wait_until(lambda: turns == [False])
+    until(lambda: turns == [False])
     new.transact(note("by the new one"))
     old.transact(note("by the old one"))
     with pytest.raises(DataError) as refused:
@@ -87,10 +88,10 @@ def test_a_server_of_before_tells_nobody_of_the_new_log_until_it_is_for_its_poli
 
     new.close()
     again = open_store()
-    wait_until(lambda: turns == [False, True])
+    until(lambda: turns == [False, True])
     again.transact(note("by the one of old again"))
 
-    wait_until(lambda: told and (told[-1].row or {})["title"] == "by the one of old again")
+    until(lambda: told and (told[-1].row or {})["title"] == "by the one of old again")
     assert [event.seq for event in told] == sorted({event.seq for event in told})
     assert old.changes(0, 10).head == again.head()
     before = len(told)

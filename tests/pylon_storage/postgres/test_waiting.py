@@ -12,7 +12,8 @@ import pytest
 
 from pylon_http import DataError, Outcome, TxStore
 from pylon_storage.postgres import PostgresStore, committer, pool
-from tests.pylon_storage.postgres.rig import OpenStore, note, titles, wait_until
+from tests.pylon_storage.postgres.rig import OpenStore, note, titles
+from tests.support.waiting import until
 
 
 @contextmanager
@@ -109,7 +110,7 @@ def test_submitted_work_that_is_locked_out_keeps_none_behind_it_waiting(store: P
         locked_out = submit(store, lambda tx: tx.update("Note", row["id"], {"title": "changed at last"}))
         second = submit(store, note("behind it"))
         with flushing(store):
-            wait_until(lambda: first, 3)
+            until(lambda: first, seconds=3)
             third = submit(store, note("in the next group"))
             while store.flush():
                 pass

@@ -14,8 +14,9 @@ from pylon_core.clock import SystemClock
 from pylon_http import ChangeEvent, Request, Row
 from pylon_runtime.hub import Hub, HubLimits, LiveQueries, SocketIdentity, WebSocketEndpoint
 from pylon_runtime.hub.live import LiveStats
-from tests.pylon_runtime.hub.harness import Listener, WireClient
 from tests.support.data_api import DataApi
+from tests.support.sockets import Listener, WireClient
+from tests.support.waiting import until
 
 WAIT_S = 10.0
 Json = dict[str, Any]
@@ -41,7 +42,7 @@ class LiveServer:
         self.hub.start()
         self.live.start()
         endpoint = WebSocketEndpoint(
-            self.hub, self._sign_in, lambda request: request.peer, self.limits, clock, self.live.messages, None
+            self.hub, self._sign_in, lambda request: request.peer, self.limits, clock, None
         )
         self.listener = Listener(endpoint)
         self.clients: list[LiveClient] = []
@@ -66,11 +67,11 @@ class LiveServer:
         """Return once everything committed so far was looked at, and everything due was sent. ``head`` is the
         newest change, where this server may not know of it yet."""
         head = max(head, self.api.ctx.store.head())
-        await_true(lambda: self.heard >= head, "the hub's hearing of the last change")
+        until(lambda: self.heard >= head, "the hub's hearing of the last change")
         for client in self.clients:
             client.catch_up()
         self._go_round()
-        await_true(lambda: self.stats.outstanding == 0, "the last rows")
+        until(lambda: self.stats.outstanding == 0, "the last rows")
         self._go_round()
         for client in self.clients:
             client.catch_up()
@@ -95,7 +96,7 @@ class LiveServer:
         for client in self.clients:
             client.leave()
         self.clients.clear()
-        await_true(lambda: self.stats.groups == 0, "the end of all live queries")
+        until(lambda: self.stats.groups == 0, "the end of all live queries")
 
     def close(self) -> None:
         for client in self.clients:
@@ -176,13 +177,6 @@ class LiveClient(WireClient):
     def take_told(self) -> list[Json]:
         told, self.told = self.told, []
         return told
-
-
-def await_true(holds: Callable[[], bool], what: str) -> None:
-    deadline = time.monotonic() + WAIT_S
-    while not holds():
-        assert time.monotonic() < deadline, f"waited in vain for {what}"
-        time.sleep(0.001)
 
 
 def _nothing() -> None:
