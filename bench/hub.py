@@ -55,7 +55,7 @@ def serve(options: argparse.Namespace, control: Connection) -> None:
     clock = SystemClock()
     limits = HubLimits(connections_per_peer_max=1 << 20)
     hub = Hub(Everybody(apart=options.audiences), lambda _entity, row: row, limits, clock)
-    endpoint = WebSocketEndpoint(hub, _sign_in, lambda request: request.peer, limits, clock, {}, None)
+    endpoint = WebSocketEndpoint(hub, _sign_in, lambda request: request.peer, limits, clock, None)
     hub.start()
     listening = socket.create_server(("127.0.0.1", 0), backlog=4096)
     resident_before = resident_bytes()

@@ -6,10 +6,9 @@ import { Logo, PeopleIcon, PlusIcon } from "./icons.tsx";
 import { NewEntry } from "./NewEntry.tsx";
 import { peopleOf } from "./people.ts";
 import { hrefOf } from "./route.ts";
-import type { List } from "./schema.ts";
+import { db, type List } from "./schema.ts";
 import { type Me, signOut } from "./session.ts";
 import { SyncPill } from "./SyncStatus.tsx";
-import { useQueue } from "./sync.ts";
 
 interface Props {
   me: Me;
@@ -55,7 +54,7 @@ function Count({ people }: { people: number }) {
 
 function Account({ me }: { me: Me }) {
   const [leaving, setLeaving] = useState(false);
-  const { unsent } = useQueue();
+  const { count } = db.useUnsent();
   return (
     <footer className="account">
       <Avatar person={me} />
@@ -65,7 +64,7 @@ function Account({ me }: { me: Me }) {
         <Dialog title="Sign out?" onClose={() => setLeaving(false)}>
           <p>
             You are a guest here: nobody can sign in as {me.name} again, and lists that only you have are lost
-            {unsent.length > 0 && <strong>, and so are {unsent.length} changes that were not sent yet</strong>}.
+            {count > 0 && <strong>, and so are {count} changes that were not sent yet</strong>}.
           </p>
           <div className="dialog-actions">
             <button type="button" className="quiet" onClick={() => setLeaving(false)}>Stay</button>

@@ -11,10 +11,10 @@ import { peopleOf, sameSeats } from "./people.ts";
 import { usePresence } from "./presence.ts";
 import { db, type List, type Todo } from "./schema.ts";
 import type { Me } from "./session.ts";
-import { useLink, useUnsentRows } from "./sync.ts";
 import { TodoDetail } from "./TodoDetail.tsx";
 import { TodoList } from "./TodoList.tsx";
 import { UndoNotice } from "./UndoNotice.tsx";
+import { useUnsentRows } from "./useUnsentRows.ts";
 
 /** Those who join are given their seats one todo after the other; that is no reason to do it again. */
 const STRAY_MS = 1_000;
@@ -98,17 +98,17 @@ function Progress({ todos }: { todos: readonly Todo[] }) {
  * them, which is what joining does, for somebody who has joined as well.
  */
 function useSeats(me: Me, list: List, todos: readonly Todo[]): void {
-  const link = useLink();
+  const connection = db.useConnection();
   const unsent = useUnsentRows();
   const strays = todos.filter((todo) => !unsent.has(todo.id) && !sameSeats(todo, list));
   const key = strays.map(({ id }) => id).join();
   useEffect(() => {
-    if (key === "" || link !== "live") return;
+    if (key === "" || connection !== "connected") return;
     const join = (): void => {
       // Without an answer it is done with the next connection.
       db.fn("join", { listId: list.id, name: me.name }).catch(() => undefined);
     };
     const timer = setTimeout(join, STRAY_MS);
     return () => clearTimeout(timer);
-  }, [key, link, list.id, me.name]);
+  }, [key, connection, list.id, me.name]);
 }

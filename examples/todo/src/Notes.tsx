@@ -1,35 +1,17 @@
 /** The notes of a todo: one text that everybody edits at once, also while offline. */
 
-import { useCollabStatus, useCollabText, useLoroDoc } from "@pylonsync/loro";
-import { type ChangeEvent, useRef } from "react";
+import { useCollabStatus, useCollabTextarea } from "@pylonsync/loro";
 import type { Todo } from "./schema.ts";
-import { textChange } from "./textChange.ts";
-import { useSteadySelection } from "./useSteadySelection.ts";
 
 export default function Notes({ todo }: { todo: Todo }) {
-  const doc = useLoroDoc("Todo", todo.id);
-  const [text, , edit] = useCollabText("Todo", todo.id, "notes");
-  const box = useRef<HTMLTextAreaElement>(null);
-  const selectionMoved = useSteadySelection(box, doc, "notes", text);
-  // A text that was never open on this device cannot be edited before it has come; what it says is known.
-  const isMissing = doc.opCount() === 0 && todo.notes !== "";
-
-  function typed({ target }: ChangeEvent<HTMLTextAreaElement>): void {
-    edit(textChange(text, target.value, target.selectionEnd));
-    selectionMoved();
-  }
-
+  const box = useCollabTextarea("Todo", todo.id, "notes");
   return (
     <>
       <textarea
-        ref={box}
+        {...box}
         className="notes"
         aria-label="Notes"
         placeholder="Write down what helps. Others see it as you type."
-        value={isMissing ? todo.notes : text}
-        readOnly={isMissing}
-        onChange={typed}
-        onSelect={selectionMoved}
       />
       <Unsent todo={todo} />
     </>

@@ -1,24 +1,24 @@
 /** Changes that the server refused: they are taken back, and this says which and why. */
 
-import type { PendingMutation } from "@pylonsync/react";
+import type { LocalStore, PendingMutation } from "@pylonsync/react";
 import { CloseIcon } from "./icons.tsx";
 import { db } from "./schema.ts";
-import { dismiss, useQueue } from "./sync.ts";
 
 const DONE_TO_IT = { insert: "added", update: "changed", delete: "deleted" };
 
 export function Problems() {
-  const { refused } = useQueue();
-  if (refused.length === 0) return null;
+  const { store } = db.useSync();
+  const { failed, dismiss } = db.useFailedWrites();
+  if (failed.length === 0) return null;
   return (
     <ul className="notices" aria-label="Problems">
-      {refused.map((mutation) => (
+      {failed.map((mutation) => (
         <li key={mutation.id} className="notice problem" role="alert">
           <span>
-            <strong>{nameOf(mutation)}</strong> could not be {DONE_TO_IT[mutation.change.kind]}, so that was taken back.{" "}
+            <strong>{nameOf(mutation, store)}</strong> could not be {DONE_TO_IT[mutation.change.kind]}, so that was taken back.{" "}
             {mutation.error}
           </span>
-          <button type="button" className="icon-button" aria-label="Dismiss" onClick={() => dismiss(mutation)}>
+          <button type="button" className="icon-button" aria-label="Dismiss" onClick={() => dismiss(mutation.id)}>
             <CloseIcon />
           </button>
         </li>
@@ -27,7 +27,7 @@ export function Problems() {
   );
 }
 
-function nameOf({ change }: PendingMutation): string {
-  const title = change.data?.["title"] ?? db.untyped.sync.store.get(change.entity, change.row_id)?.["title"];
+function nameOf({ change }: PendingMutation, store: LocalStore): string {
+  const title = change.data?.["title"] ?? store.get(change.entity, change.row_id)?.["title"];
   return typeof title === "string" ? `“${title}”` : `A ${change.entity.toLowerCase()}`;
 }

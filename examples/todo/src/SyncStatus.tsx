@@ -1,28 +1,27 @@
 /** What is between this page and the others', said in two places: always, and loudly when it matters. */
 
-import { type Link, useLink, useQueue } from "./sync.ts";
+import { db } from "./schema.ts";
 
-const LINK_TEXT: Record<Link, string> = { live: "Live", connecting: "Connecting", offline: "Offline" };
+const TEXT = { connected: "Live", connecting: "Connecting", offline: "Offline" };
 
 export function SyncPill() {
-  const link = useLink();
-  const { unsent } = useQueue();
+  const connection = db.useConnection();
+  const { count } = db.useUnsent();
   return (
-    <p className="pill" role="status" data-link={link}>
+    <p className="pill" role="status" data-connection={connection}>
       <span className="dot" aria-hidden="true" />
-      {LINK_TEXT[link]}
-      {unsent.length > 0 && <> <span className="unsent">{unsent.length} unsent</span></>}
+      {TEXT[connection]}
+      {count > 0 && <> <span className="unsent">{count} unsent</span></>}
     </p>
   );
 }
 
 export function OfflineBanner() {
-  const link = useLink();
-  const { unsent } = useQueue();
-  if (link !== "offline") return null;
+  const { count } = db.useUnsent();
+  if (db.useConnection() !== "offline") return null;
   return (
     <div className="offline">
-      <strong>You are offline.</strong> {kept(unsent.length)}
+      <strong>You are offline.</strong> {kept(count)}
     </div>
   );
 }

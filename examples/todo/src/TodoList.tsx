@@ -1,7 +1,7 @@
 import { moveTodo } from "./actions.ts";
 import type { Present } from "./presence.ts";
 import type { List, Todo } from "./schema.ts";
-import { useUnsentRows } from "./sync.ts";
+import { useUnsentRows } from "./useUnsentRows.ts";
 import { TodoRow } from "./TodoRow.tsx";
 import { useReorder } from "./useReorder.ts";
 

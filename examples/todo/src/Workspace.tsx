@@ -1,6 +1,5 @@
 /** What somebody who is signed in sees: their lists, one of them, and perhaps one of its todos. */
 
-import { useSyncStatus } from "@pylonsync/react";
 import { useEffect } from "react";
 import { JoinList } from "./JoinList.tsx";
 import { ListNav } from "./ListNav.tsx";
@@ -8,24 +7,20 @@ import { ListView } from "./ListView.tsx";
 import { Problems } from "./Problems.tsx";
 import { useRoute } from "./route.ts";
 import { db } from "./schema.ts";
-import { checkSession, type Me } from "./session.ts";
-import { useLink } from "./sync.ts";
+import { type Me, signOut } from "./session.ts";
 import { OfflineBanner } from "./SyncStatus.tsx";
 
 export function Workspace({ me }: { me: Me }) {
   const { listId, todoId } = useRoute();
   const { data: lists } = db.useQuery("List", { orderBy: { createdAt: "asc" } });
-  const { loaded } = useSyncStatus(db.untyped.sync);
-  const { userId } = db.untyped.useSession();
+  const { loaded } = db.useSyncStatus();
+  const { userId, identity } = db.useSession();
   const list = lists.find(({ id }) => id === (listId ?? lists[0]?.id));
 
-  // The session ended, the server was set up anew, or it just could not be asked who we are.
+  // The session ended, or the server was set up anew.
   useEffect(() => {
-    if (loaded && userId !== me.userId) checkSession(me).catch(() => undefined);
-  }, [loaded, userId, me]);
-
-  // Not at once, because it is large; but notes written before a reload are sent without being opened again.
-  useEffect(() => void import("@pylonsync/loro").then(({ startLoro }) => startLoro()), []);
+    if (identity === "known" && userId !== me.userId) void signOut();
+  }, [identity, userId, me]);
 
   return (
     <div className="workspace">
@@ -52,7 +47,6 @@ function NoSuchList({ me, listId }: { me: Me; listId: string | null }) {
 
 /** Before anything is here: for a moment, or until there is a network. */
 function NotYet() {
-  const link = useLink();
-  if (link !== "offline") return null;
+  if (db.useConnection() !== "offline") return null;
   return <main className="blank muted">Your lists are not on this device yet. They come when you are back.</main>;
 }

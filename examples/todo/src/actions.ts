@@ -10,8 +10,7 @@ import { db, type List, type Todo } from "./schema.ts";
 import type { Me } from "./session.ts";
 
 export function createList(me: Me, title: string): void {
-  const id = freshId();
-  void db.insert("List", { id, title, createdAt: new Date().toISOString(), ...seatedAlone(me) });
+  const { id } = db.create("List", { id: freshId(), title, createdAt: new Date().toISOString(), ...seatedAlone(me) });
   go(hrefOf(id));
 }
 
@@ -28,7 +27,7 @@ export function deleteList(list: List, todos: readonly Todo[]): void {
 export function addTodo(list: List, todos: readonly Todo[], title: string): void {
   const position = topPosition(todos);
   const todo = { listId: list.id, title, done: false, position, notes: "", ...seatsOf(list) };
-  void db.insert("Todo", { id: freshId(), ...todo });
+  db.create("Todo", todo);
 }
 
 export function renameTodo(todo: Todo, title: string): void {
@@ -45,7 +44,8 @@ export function deleteTodo(todo: Todo): void {
 
 /** As a new row: the id of a deleted one does not come back. */
 export function restoreTodo(todo: Todo): void {
-  void db.insert("Todo", { ...todo, id: freshId() });
+  const { id: _, ...rest } = todo;
+  db.create("Todo", rest);
 }
 
 export function moveTodo(todos: readonly Todo[], from: number, to: number): void {

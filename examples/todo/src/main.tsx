@@ -7,6 +7,9 @@ import { App } from "./App.tsx";
 // Not everywhere: browsers have none in private windows, nor on a plain-http address other than this machine's.
 navigator.serviceWorker?.register("/worker.js").catch((error: unknown) => console.warn("Offline only until reload", error));
 
+// Not at once, because it is large; but notes written before a reload are sent without being opened again.
+void import("@pylonsync/loro").then(({ startLoro }) => startLoro());
+
 const root = document.getElementById("app");
 if (root !== null) {
   createRoot(root).render(

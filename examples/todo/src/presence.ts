@@ -5,9 +5,8 @@
  * list's id: enough for those who know the list, useless to all others.
  */
 
-import { useEffect, useMemo } from "react";
+import { useMemo } from "react";
 import { db } from "./schema.ts";
-import { useLink } from "./sync.ts";
 
 const PLACE_CHARS = 8;
 
@@ -21,19 +20,12 @@ export type Present = ReadonlyMap<string, Place>;
 
 export function usePresence(listId: string, todoId: string | null): Present {
   const place = listId.slice(0, PLACE_CHARS);
-  const link = useLink();
-  const { peers, setPresence } = db.untyped.usePresence<Partial<Place>>({ place, todoId });
-
-  // A page that is closed takes no component off first.
-  useEffect(() => {
-    const leave = (): void => setPresence({});
-    addEventListener("pagehide", leave);
-    return () => removeEventListener("pagehide", leave);
-  }, [setPresence]);
+  const connection = db.useConnection();
+  const { peers } = db.usePresence<Partial<Place>>({ place, todoId });
 
   return useMemo(() => {
     // Without a connection nobody can be seen to leave.
-    const here = link === "live" ? peers.filter(({ data }) => data.place === place) : [];
+    const here = connection === "connected" ? peers.filter(({ data }) => data.place === place) : [];
     return new Map(here.map(({ userId, data }) => [userId, { place, todoId: data.todoId ?? null }]));
-  }, [peers, place, link]);
+  }, [peers, place, connection]);
 }

@@ -1,6 +1,6 @@
 /** Who uses this browser: a guest with a name, in all tabs, until they sign out. */
 
-import { getAuthContext, getReactStorage, init, request, storageKey } from "@pylonsync/react";
+import { getReactStorage, init, request, storageKey } from "@pylonsync/react";
 import { useSyncExternalStore } from "react";
 
 export interface Me {
@@ -39,12 +39,6 @@ export async function signOut(): Promise<void> {
   storage.remove(storageKey("token"));
   storage.remove(storageKey("me"));
   become(null);
-}
-
-/** Sign out if the server says that the session has ended; rejects when it says nothing. */
-export async function checkSession({ userId }: Me): Promise<void> {
-  const { user_id } = await getAuthContext(getReactStorage().get(storageKey("token")) ?? undefined);
-  if (user_id !== userId && me?.userId === userId) await signOut();
 }
 
 /** An engine takes the token it finds when it is made, so each person gets one of their own. */

@@ -20,6 +20,11 @@ export interface ServerPort {
   unsubscribe(row: RowName): void;
 }
 
+export interface DocumentStatus extends UploadStatus {
+  /** Whether the document is here, as the server or this device has it; before that it is empty, whatever the row says. */
+  readonly loaded: boolean;
+}
+
 export class DocumentSync {
   readonly row: RowName;
   readonly #doc: LoroDoc;
@@ -28,6 +33,7 @@ export class DocumentSync {
   readonly #uploader: Uploader;
   readonly #listeners = new Set<() => void>();
   #keeper: Keeper | null = null;
+  #status: DocumentStatus = { unsent: false, error: null, loaded: false };
   /** Whether this is the document that the registry gives out for the row. */
   #registered = true;
   #followers = 0;
@@ -55,8 +61,9 @@ export class DocumentSync {
     void this.#uploader.send();
   }
 
-  get status(): UploadStatus {
-    return this.#uploader.status;
+  /** The same object until something in it changes. */
+  get status(): DocumentStatus {
+    return this.#status;
   }
 
   /** Call `listener` on every change of `status`; returns the way to stop. */
@@ -82,7 +89,10 @@ export class DocumentSync {
   keep(store: DocumentStore, owner: string): void {
     this.#keeper = new Keeper(this.#doc, this.row, store, owner, {
       import: (bytes) => this.#registry.import(this.row.entity, this.row.rowId, bytes),
-      serverHeld: (version) => this.#uploader.serverHolds(version),
+      serverHeld: (version) => {
+        this.#loaded();
+        this.#uploader.serverHolds(version);
+      },
       progress: () => ({ held: this.#uploader.held, unsent: this.status.unsent }),
     });
     this.#keeper.changed(true);
@@ -90,7 +100,9 @@ export class DocumentSync {
 
   /** A frame was applied to the document. */
   received({ type, payload }: CrdtFrame): void {
-    this.#uploader.serverHolds(versionAtEnd(payload), type === CRDT_FRAME_SNAPSHOT);
+    const isWhole = type === CRDT_FRAME_SNAPSHOT;
+    if (isWhole) this.#loaded();
+    this.#uploader.serverHolds(versionAtEnd(payload), isWhole);
     this.#keeper?.changed(false);
   }
 
@@ -167,12 +179,21 @@ export class DocumentSync {
     this.#subscribed = false;
   }
 
+  #loaded(): void {
+    if (!this.#status.loaded) this.#enter({ ...this.#status, loaded: true });
+  }
+
   #statusChanged(): void {
-    const { unsent, error } = this.status;
+    const { unsent, error } = this.#uploader.status;
     if (error !== null) console.warn(`pylon: edits of ${this.row.entity}/${this.row.rowId} were refused`, error);
     if (!unsent) this.#letGo();
     else if (this.#registered) this.#hold ??= this.#holdDocument();
     this.#keeper?.changed(unsent);
+    this.#enter({ ...this.#status, unsent, error });
+  }
+
+  #enter(status: DocumentStatus): void {
+    this.#status = status;
     for (const listener of [...this.#listeners]) listener();
   }
 

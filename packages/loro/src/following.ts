@@ -5,7 +5,7 @@
  * them is sent; what was not sent waits on the device for its own user.
  */
 
-import { db, getAppName, getReactStorage, storageKey } from "@pylonsync/react";
+import { db, getAppName, getReactStorage, onEngineStarted, storageKey } from "@pylonsync/react";
 import type { LoroDoc } from "loro-crdt";
 import { DocumentStore, type RowName } from "./documentStore.ts";
 import { DocumentSync } from "./documentSync.ts";
@@ -21,6 +21,7 @@ class Following {
   readonly #store: DocumentStore | null;
   readonly #syncs = new Map<LoroDoc, DocumentSync>();
   readonly #stops: (() => void)[];
+  readonly #unsentListeners = new Set<() => void>();
   #stopFrames: (() => void) | null = null;
   /** Whose the documents are; null until it is known. */
   #owner: string | null = null;
@@ -36,6 +37,13 @@ class Following {
       engine.onStatus(() => this.#lookAtOwner()),
       engine.subscribeConnection(() => this.#connectionChanged()),
       engine.mutations.subscribe(() => this.#each((sync) => sync.queueChanged())),
+      engine.unsent.add({
+        count: () => [...this.#syncs.values()].filter(({ status }) => status.unsent).length,
+        subscribe: (listener) => {
+          this.#unsentListeners.add(listener);
+          return () => void this.#unsentListeners.delete(listener);
+        },
+      }),
       registry.onDrop((doc) => this.#dropped(doc)),
       onPageHide(() => this.#each((sync) => void sync.flush())),
     ];
@@ -66,6 +74,7 @@ class Following {
       unsubscribe: ({ entity, rowId }) => this.#engine.unsubscribeCrdt(entity, rowId),
     });
     this.#syncs.set(doc, sync);
+    sync.subscribe(() => this.#unsentChanged());
     if (this.#store !== null && this.#owner !== null) sync.keep(this.#store, this.#owner);
     return sync;
   }
@@ -151,6 +160,11 @@ class Following {
   #dropped(doc: LoroDoc): void {
     this.#syncs.get(doc)?.dropped();
     this.#syncs.delete(doc);
+    this.#unsentChanged();
+  }
+
+  #unsentChanged(): void {
+    for (const listener of [...this.#unsentListeners]) listener();
   }
 
   #dropAll(): void {
@@ -166,6 +180,8 @@ class Following {
 }
 
 let following: Following | null = null;
+/** Ends `startLoro`'s wait for engines; null before it was called. */
+let unstart: (() => void) | null = null;
 
 /** The document as it is tied to the page's engine. */
 export function syncOf(row: RowName, doc: LoroDoc): DocumentSync {
@@ -178,20 +194,26 @@ export function tiedSync(doc: LoroDoc): DocumentSync | undefined {
 }
 
 /**
- * Take frames, and send what was left unsent when the page was last closed. The hooks do it when they are first used;
- * call it earlier to have it sent before any document is opened.
+ * From now on, as soon as the page's engine runs, also one that is made later: take frames, and send what was left unsent
+ * when the page was last closed. The hooks call it; call it yourself to have that sent before any document is opened.
  */
 export function startLoro(): void {
-  attached();
+  unstart ??= onEngineStarted((engine) => void follow(engine));
 }
 
 /** Take no frames any more, until the next row is followed. */
 export function detachLoro(): void {
+  unstart?.();
+  unstart = null;
   following?.ignoreFrames();
 }
 
 function attached(): Following {
-  const { sync: engine } = db;
+  startLoro();
+  return follow(db.sync);
+}
+
+function follow(engine: Engine): Following {
   if (following?.engine !== engine) {
     following?.stop();
     const { indexedDB } = globalThis;

@@ -6,7 +6,7 @@ export {
 export { detachLoro, startLoro } from "./following.ts";
 export { globalRegistry, LoroRegistry } from "./registry.ts";
 export type { TextChange } from "./text.ts";
-export { applyTextChange, applyTextDelta } from "./text.ts";
+export { applyTextChange, applyTextDelta, textChange } from "./text.ts";
 export { useCollabCounter } from "./useCollabCounter.ts";
 export type { CollabList, CollabMovableList } from "./useCollabList.ts";
 export { useCollabList, useCollabMovableList } from "./useCollabList.ts";
@@ -14,6 +14,8 @@ export { useCollabRow } from "./useCollabRow.ts";
 export type { CollabStatus } from "./useCollabStatus.ts";
 export { useCollabStatus } from "./useCollabStatus.ts";
 export { useCollabText } from "./useCollabText.ts";
+export type { CollabTextarea } from "./useCollabTextarea.ts";
+export { useCollabTextarea } from "./useCollabTextarea.ts";
 export type { CollabNode, CollabTree } from "./useCollabTree.ts";
 export { useCollabTree } from "./useCollabTree.ts";
 export { useLoroDoc } from "./useLoroDoc.ts";

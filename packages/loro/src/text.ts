@@ -13,6 +13,20 @@ export interface TextChange {
   insert?: string | undefined;
 }
 
+/**
+ * What typing did to a text, from the text before and after it and where the cursor is now. What stands behind the cursor
+ * was there before: without it nobody could tell which of two equal letters is the new one, and somebody else's edit
+ * beside it would land on the wrong side.
+ */
+export function textChange(before: string, after: string, cursor: number): TextChange {
+  const behind = after.length - cursor;
+  const kept = before.endsWith(after.slice(cursor)) ? Math.min(behind, before.length) : 0;
+  const shorter = Math.min(before.length, after.length) - kept;
+  let at = 0;
+  while (at < shorter && before[at] === after[at]) at += 1;
+  return { at, remove: before.length - kept - at, insert: after.slice(at, after.length - kept) };
+}
+
 /** Edit the root text `field` at one place, and commit. For editors that know what the user did. */
 export function applyTextChange(doc: LoroDoc, field: string, { at, remove = 0, insert = "" }: TextChange): void {
   const text = getLoroText(doc, field);

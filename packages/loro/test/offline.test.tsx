@@ -87,6 +87,7 @@ test("edits made offline survive reloads, are merged, and are sent when the serv
 
   await reload(server.url);
   startLoro();
+  void db.sync;
 
   await waitFor(() => expect(server.text("1")).toBe("buy milk, honey, bread"));
   expect(server.posts()).toBe(1);
@@ -120,6 +121,7 @@ test("another user sees nothing of it and sends nothing of it; the first one's e
   storage.set("pylon_token", "ann");
   await reload(server.url);
   startLoro();
+  void db.sync;
   await waitFor(() => expect(server.text("1")).toBe("ann's"));
   expect(server.authors).toEqual(["ann"]);
 });

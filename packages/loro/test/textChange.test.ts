@@ -1,8 +1,7 @@
 /** Typing becomes the edit that was meant, wherever the cursor was. */
 
 import { expect, test } from "bun:test";
-import type { TextChange } from "@pylonsync/loro";
-import { textChange } from "../src/textChange.ts";
+import { type TextChange, textChange } from "../src/text.ts";
 
 const cases: [what: string, before: string, after: string, cursor: number, expected: TextChange][] = [
   ["into an empty text", "", "a", 1, { at: 0, remove: 0, insert: "a" }],

@@ -4,26 +4,31 @@ import { getAppName, init as initReact, setReactStorage, type SyncEngineConfig }
 import { type AppState, followAppState } from "./appState.ts";
 import { createAsyncStorageBridge } from "./bridge.ts";
 import { deviceReplica } from "./deviceReplica.ts";
-import { importAppState } from "./peers.ts";
+import { followNetwork } from "./network.ts";
+import { importAppState, importNetInfo } from "./peers.ts";
+import type { NetInfo } from "./useNetworkStatus.ts";
 
 export interface NativeConfig extends Partial<SyncEngineConfig> {
   /** Pauses the client in the background. Without it React Native's own; null stays connected. */
   appState?: AppState | null | undefined;
+  /** Says when there is a network again. Without it NetInfo, if it is installed; null is for attempts at their own pace. */
+  network?: NetInfo | null | undefined;
 }
 
-let unfollow: () => void = () => undefined;
+const unfollow: (() => void)[] = [];
 
 /**
  * As `init` of `@pylonsync/react`, with the token, the replica and the write queue kept on the device. Wait for it
  * before the first render.
  */
 export async function init(config: NativeConfig = {}): Promise<void> {
-  const { appState = await importAppState(), ...rest } = config;
+  const { appState = await importAppState(), network = await importNetInfo(), ...rest } = config;
   const storage = rest.storage ?? (await createAsyncStorageBridge());
   const keep = rest.persist !== false && rest.persistence === undefined;
   const persistence = keep ? await deviceReplica(rest.appName ?? getAppName()) : rest.persistence;
   setReactStorage(storage);
   initReact({ ...rest, storage, persistence });
-  unfollow();
-  unfollow = appState === null ? () => undefined : followAppState(appState);
+  for (const stop of unfollow.splice(0)) stop();
+  if (appState !== null) unfollow.push(followAppState(appState));
+  if (network !== null) unfollow.push(followNetwork(network));
 }

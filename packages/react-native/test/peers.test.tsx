@@ -76,6 +76,31 @@ test("in the background the client is disconnected, and in the foreground it cat
   await server.stop();
 });
 
+test("when there is a network again the client does not wait for its next attempt", async () => {
+  const server = new StandIn();
+  server.routes.set("GET /api/auth/me", () => ({ user_id: "ann", is_admin: false, roles: [] }));
+  server.routes.set("GET /api/sync/pull", () => ({ changes: [], cursor: { last_seq: 0 }, has_more: false }));
+  let tell: Parameters<NetInfo["addEventListener"]>[0] = () => undefined;
+  const network: NetInfo = { addEventListener: (listener) => ((tell = listener), () => (tell = () => undefined)) };
+  const storage = createWriteThroughStorage(null, () => undefined);
+  const config = { baseUrl: server.url, wsUrl: "ws://127.0.0.1:1", storage, persist: false, reconnectDelay: 1e9 };
+  await native.init({ ...config, transport: "poll", pollInterval: 1e8, appState: null, network });
+  const { sync } = native.db;
+  await waitFor(() => expect(sync.connection.kind).toBe("open"));
+  const asked = server.asked.length;
+
+  tell({ isConnected: true, type: "wifi" });
+  tell({ isConnected: false, type: "none" });
+  await Bun.sleep(20);
+  expect(server.asked.length).toBe(asked);
+  tell({ isConnected: true, type: "wifi" });
+
+  await waitFor(() => expect(server.asked.length).toBeGreaterThan(asked));
+  sync.stop();
+  await native.init({ ...config, appState: null, network: null });
+  await server.stop();
+});
+
 test("the network is followed, and no longer once the component has gone", async () => {
   const listeners = new Set<Parameters<NetInfo["addEventListener"]>[0]>();
   const netInfo: NetInfo = {

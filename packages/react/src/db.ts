@@ -1,10 +1,11 @@
 /** Hooks and operations over the page's one engine. */
 
-import type { Row, SyncEngine } from "@pylonsync/sync";
+import type { Created, Row, SyncEngine, SyncStatus } from "@pylonsync/sync";
 import { startedEngine, useEngine } from "./engine.ts";
 import { uploadFile, uploadFileMultipart, type UploadedFile, type UploadInput, type UploadOptions } from "./files.ts";
 import { callFn, streamFn } from "./functions.ts";
 import { type AggregateResult, type AggregateSpec, useAggregate } from "./useAggregate.ts";
+import { type ConnectionStatus, useConnection } from "./useConnection.ts";
 import { type EntityMutation, useEntityMutation } from "./useEntityMutation.ts";
 import { type InfiniteQueryOptions, type InfiniteQueryResult, useInfiniteQuery } from "./useInfiniteQuery.ts";
 import { type LiveQueryOptions, type LiveQueryResult, useLiveQuery } from "./useLiveQuery.ts";
@@ -14,12 +15,35 @@ import { type QueryOptions, type QueryResult, useQuery } from "./useQuery.ts";
 import { type QueryOneResult, useQueryOne } from "./useQueryOne.ts";
 import { type SearchResult, type SearchSpec, useSearch } from "./useSearch.ts";
 import { type SessionResult, useSession } from "./useSession.ts";
+import { useSyncStatus } from "./useSyncStatus.ts";
 import { type TopicMessage, type TopicResult, useTopic } from "./useTopic.ts";
+import { type FailedWrites, type UnsentWrites, useFailedWrites, useUnsent } from "./useWrites.ts";
 
 export const db = {
-  /** The page's engine, started. */
+  /** The page's engine, which this starts: for handlers and effects. In a render, `useSync`. */
   get sync(): SyncEngine {
     return startedEngine();
+  },
+
+  /** The page's engine: as it is, and started once the component is on the page. */
+  useSync(): SyncEngine {
+    return useEngine();
+  },
+
+  useSyncStatus(): SyncStatus {
+    return useSyncStatus(useEngine());
+  },
+
+  useConnection(): ConnectionStatus {
+    return useConnection(useEngine());
+  },
+
+  useUnsent(): UnsentWrites {
+    return useUnsent(useEngine());
+  },
+
+  useFailedWrites(): FailedWrites {
+    return useFailedWrites(useEngine());
   },
 
   useQuery<T = Row>(entity: string, options?: QueryOptions): QueryResult<T> {
@@ -67,7 +91,12 @@ export const db = {
     return useTopic<T>(useEngine(), topic, onMessage);
   },
 
-  /** Shown at once, queued, sent. Resolves to the row's id. */
+  /** Shown at once, queued, sent. The row's id is known at once; `sent` resolves after the attempt to send it. */
+  create(entity: string, data: Row): Created {
+    return startedEngine().create(entity, data);
+  },
+
+  /** As `create`; resolves to the row's id after the attempt to send it. */
   insert(entity: string, data: Row): Promise<string> {
     return startedEngine().insert(entity, data);
   },

@@ -12,6 +12,7 @@ import { configureClient, getAppName, getBaseUrl, getReactStorage } from "./conf
 let engine: SyncEngine | null = null;
 const started = new WeakSet<SyncEngine>();
 const listeners = new Set<() => void>();
+const startListeners = new Set<(engine: SyncEngine) => void>();
 
 /** Make the page's engine, in place of the one before, which is stopped. It starts when it is first used. */
 export function init(config: Partial<SyncEngineConfig> = {}): void {
@@ -32,8 +33,16 @@ export function startedEngine(): SyncEngine {
   if (typeof window !== "undefined" && !started.has(current)) {
     started.add(current);
     void current.start();
+    for (const listener of [...startListeners]) listener(current);
   }
   return current;
+}
+
+/** Call `listener` with the page's engine if it has started, and with each that does; returns the way to stop. */
+export function onEngineStarted(listener: (engine: SyncEngine) => void): () => void {
+  startListeners.add(listener);
+  if (engine !== null && started.has(engine)) listener(engine);
+  return () => void startListeners.delete(listener);
 }
 
 /** Disconnect the page's engine, if it runs; what is written meanwhile waits. */
@@ -44,6 +53,11 @@ export function pauseSync(): void {
 /** Go on after `pauseSync`: connect and catch up. An engine that nobody has used yet stays as it is. */
 export function resumeSync(): void {
   if (engine !== null && started.has(engine)) void engine.start();
+}
+
+/** Say that there is a network again; pages notice by themselves. */
+export function wakeSync(): void {
+  if (engine !== null && started.has(engine)) engine.wake();
 }
 
 /** The page's engine in a component, as it is. */

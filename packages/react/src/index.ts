@@ -3,7 +3,9 @@
 export type {
   ChangeEvent,
   ClientChange,
+  Created,
   HydrationData,
+  IdentityStatus,
   LiveClientOptions,
   PendingMutation,
   PresenceMessage,
@@ -24,7 +26,7 @@ export type { ClientConfig } from "./config.ts";
 export { configureClient, getAppName, getBaseUrl, getReactStorage, setReactStorage, storageKey } from "./config.ts";
 export type { Db } from "./db.ts";
 export { db } from "./db.ts";
-export { init, pauseSync, resumeSync } from "./engine.ts";
+export { init, onEngineStarted, pauseSync, resumeSync, wakeSync } from "./engine.ts";
 export { fetchById, fetchList, insert, remove, update } from "./entities.ts";
 export type { ExternalStore } from "./externalStore.ts";
 export type { UploadedFile, UploadInput, UploadOptions } from "./files.ts";
@@ -48,6 +50,8 @@ export { createTypedDb } from "./typedDb.ts";
 export { useAction } from "./useAction.ts";
 export type { AggregateResult, AggregateSpec, Bucket } from "./useAggregate.ts";
 export { useAggregate } from "./useAggregate.ts";
+export type { ConnectionStatus } from "./useConnection.ts";
+export { useConnection } from "./useConnection.ts";
 export type { EntityMutation } from "./useEntityMutation.ts";
 export { useDelete, useEntityMutation, useInsert, useUpdate } from "./useEntityMutation.ts";
 export type { InfiniteQueryOptions, InfiniteQueryResult } from "./useInfiniteQuery.ts";
@@ -77,3 +81,5 @@ export { useShard } from "./useShard.ts";
 export { useSyncStatus } from "./useSyncStatus.ts";
 export type { TopicMessage, TopicResult } from "./useTopic.ts";
 export { useTopic } from "./useTopic.ts";
+export type { FailedWrites, UnsentWrites } from "./useWrites.ts";
+export { useFailedWrites, useUnsent } from "./useWrites.ts";

@@ -1,5 +1,6 @@
 /** `db` with the names and types of one app. Types only: nothing is checked at run time. */
 
+import type { Created } from "@pylonsync/sync";
 import { type Db, db } from "./db.ts";
 import type { Direction } from "./filter.ts";
 import type { Include } from "./include.ts";
@@ -53,7 +54,12 @@ export interface TypedLiveQueryOptions<T> {
   limit?: number | undefined;
 }
 
-export interface TypedDb<S extends AgentDBSchema> {
+/** What has no names of the app in it. */
+type Untyped =
+  | "sync" | "useSync" | "useSyncStatus" | "useConnection" | "useUnsent" | "useFailedWrites"
+  | "useSession" | "usePresence" | "useTopic";
+
+export interface TypedDb<S extends AgentDBSchema> extends Pick<Db, Untyped> {
   useQuery<E extends EntityName<S>>(
     entity: E,
     options?: TypedQueryOptions<Entity<S, E>>,
@@ -69,15 +75,21 @@ export interface TypedDb<S extends AgentDBSchema> {
     options?: { pageSize?: number | undefined },
   ): InfiniteQueryResult<Entity<S, E>>;
   fn<F extends FunctionName<S>>(name: F, args: Input<S, F>): Promise<Output<S, F>>;
+  create<E extends EntityName<S>>(entity: E, data: Partial<Entity<S, E>>): Created;
   insert<E extends EntityName<S>>(entity: E, data: Partial<Entity<S, E>>): Promise<string>;
   update<E extends EntityName<S>>(entity: E, id: string, patch: Partial<Entity<S, E>>): Promise<void>;
   delete(entity: EntityName<S>, id: string): Promise<void>;
-  /** For what has no types here: aggregates, search, streams, uploads, presence. */
+  /** For what has no types here: aggregates, search, streams, uploads. */
   readonly untyped: Db;
 }
 
 export function createTypedDb<S extends AgentDBSchema>(): TypedDb<S> {
+  const { useSync, useSyncStatus, useConnection, useUnsent, useFailedWrites, useSession, usePresence, useTopic } = db;
   return {
+    get sync() {
+      return db.sync;
+    },
+    useSync, useSyncStatus, useConnection, useUnsent, useFailedWrites, useSession, usePresence, useTopic,
     // The typed options are the untyped ones with fewer things to say.
     useQuery: (entity, options) => db.useQuery(entity, options as QueryOptions | undefined),
     useLiveQuery: (entity, options) => db.useLiveQuery(entity, options as LiveQueryOptions | undefined),
@@ -85,6 +97,7 @@ export function createTypedDb<S extends AgentDBSchema>(): TypedDb<S> {
     useMutation: (fnName) => db.useMutation(fnName),
     useInfiniteQuery: (entity, options) => db.useInfiniteQuery(entity, options),
     fn: (name, args) => db.fn(name, args),
+    create: (entity, data) => db.create(entity, { ...data }),
     insert: (entity, data) => db.insert(entity, { ...data }),
     update: (entity, id, patch) => db.update(entity, id, { ...patch }),
     delete: (entity, id) => db.delete(entity, id),

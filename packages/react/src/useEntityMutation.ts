@@ -1,15 +1,18 @@
 /** Writing to the replica from a component: shown at once, queued, sent when it can be. */
 
-import type { Row, SyncEngine } from "@pylonsync/sync";
+import type { Created, Row, SyncEngine } from "@pylonsync/sync";
 import { useCallback, useMemo } from "react";
 
 /** Resolves to the new row's id after the attempt to send it, whatever its outcome. */
 export type Insert = (data: Row) => Promise<string>;
+/** The new row's id at once, and `sent` as `Insert` resolves. */
+export type Create = (data: Row) => Created;
 export type Update = (id: string, patch: Row) => Promise<void>;
 export type Remove = (id: string) => Promise<void>;
 
 export interface EntityMutation {
   insert: Insert;
+  create: Create;
   update: Update;
   remove: Remove;
 }
@@ -28,7 +31,8 @@ export function useDelete(sync: SyncEngine, entity: string): Remove {
 
 export function useEntityMutation(sync: SyncEngine, entity: string): EntityMutation {
   const insert = useInsert(sync, entity);
+  const create = useCallback((data: Row) => sync.create(entity, data), [sync, entity]);
   const update = useUpdate(sync, entity);
   const remove = useDelete(sync, entity);
-  return useMemo(() => ({ insert, update, remove }), [insert, update, remove]);
+  return useMemo(() => ({ insert, create, update, remove }), [insert, create, update, remove]);
 }

@@ -1,9 +1,11 @@
 /** Whom the server takes us for, kept up to date across tabs. */
 
-import type { ResolvedSession, SyncEngine } from "@pylonsync/sync";
+import type { IdentityStatus, ResolvedSession, SyncEngine } from "@pylonsync/sync";
 import { useCallback, useEffect, useMemo, useSyncExternalStore } from "react";
 import { sameJson } from "./equality.ts";
 import { externalStore } from "./externalStore.ts";
+import { onPageEvent } from "./pageEvents.ts";
+import { useSyncStatus } from "./useSyncStatus.ts";
 
 export interface SessionResult {
   session: ResolvedSession;
@@ -11,6 +13,8 @@ export interface SessionResult {
   tenantId: string | null;
   isAdmin: boolean;
   isAuthenticated: boolean;
+  /** Whether that is the server's word, what was saved with the token, or just not known. */
+  identity: IdentityStatus;
   /** Ask the server again; call after the token or the tenant was changed. */
   refresh: () => Promise<void>;
 }
@@ -29,23 +33,20 @@ export function useSession(sync: SyncEngine): SessionResult {
     [sync],
   );
   const session = useSyncExternalStore(store.subscribe, store.getSnapshot, store.getServerSnapshot);
+  const { identity } = useSyncStatus(sync);
   const refresh = useCallback(() => sync.refreshResolvedSession(), [sync]);
 
   useEffect(() => {
     void refresh();
-    // React Native has a window, but no events in it.
-    if (typeof window === "undefined" || typeof window.addEventListener !== "function") return;
-    const changed = ({ key }: StorageEvent): void => {
+    return onPageEvent("storage", ({ key }) => {
       if (key !== null && isTokenKey(key)) void refresh();
-    };
-    window.addEventListener("storage", changed);
-    return () => window.removeEventListener("storage", changed);
+    });
   }, [refresh]);
 
   return useMemo(() => {
     const { userId, tenantId, isAdmin } = session;
-    return { session, userId, tenantId, isAdmin, isAuthenticated: userId !== null, refresh };
-  }, [session, refresh]);
+    return { session, userId, tenantId, isAdmin, isAuthenticated: userId !== null, identity, refresh };
+  }, [session, identity, refresh]);
 }
 
 function isTokenKey(key: string): boolean {

@@ -4,10 +4,10 @@ import { act, cleanup, renderHook, renderToString, waitFor } from "./dom.ts";
 import { afterEach, beforeEach, expect, jest, test } from "bun:test";
 import { StrictMode } from "react";
 import {
-  createLiveClient, createSyncEngine, db, init, type RoomEvent, type SyncEngine, useLiveQuery, usePresence,
+  createLiveClient, createSyncEngine, db, init, type PresenceMessage, type RoomEvent, type SyncEngine, useLiveQuery, usePresence,
   useRoomEvents, useTopic,
 } from "../src/index.ts";
-import { GONE_AFTER_MS, PresenceRoster, REPEAT_MS } from "../src/presenceRoster.ts";
+import { GONE_AFTER_MS, LEFT_AFTER_MS, PresenceRoster, REPEAT_MS } from "../src/presenceRoster.ts";
 import { freshClient, memoryStorage } from "./fakes.ts";
 import { StandIn } from "./standIn.ts";
 
@@ -137,8 +137,8 @@ test("those who share their presence see each other, whoever came first, until t
   await waitFor(() => expect(ours.result.current.peers).toEqual([]));
 });
 
-test("presence is repeated, and who has not been heard of for a while is gone", () => {
-  jest.useFakeTimers();
+/** A roster of ann's, what it said, and the way to have it hear something. */
+function rosterOfAnn() {
   const said: unknown[] = [];
   let hear: Parameters<SyncEngine["onPresence"]>[0] = () => undefined;
   const sync = {
@@ -148,10 +148,63 @@ test("presence is repeated, and who has not been heard of for a while is gone", 
   } as unknown as SyncEngine;
   const roster = new PresenceRoster(sync);
   const stop = roster.subscribe(() => undefined);
+  const hearOf: typeof hear = (message) => hear(message);
+  return { roster, said, stop, hear: hearOf };
+}
+
+test("whose connection ended is gone, unless another page of theirs says something", () => {
+  jest.useFakeTimers();
+  const { roster, stop, hear } = rosterOfAnn();
+  for (const from of ["bob", "eve"]) hear({ event: "update", from, data: { at: 1 } });
+
+  for (const from of ["bob", "eve"]) hear({ event: "disconnect", clientId: 1, from });
+  jest.advanceTimersByTime(LEFT_AFTER_MS - 1);
+  expect(roster.getSnapshot()).toHaveLength(2);
+  hear({ event: "update", from: "eve", data: { at: 1 } });
+  jest.advanceTimersByTime(LEFT_AFTER_MS);
+
+  expect(roster.getSnapshot()).toEqual([{ userId: "eve", data: { at: 1 } }]);
+  stop();
+  jest.useRealTimers();
+});
+
+test.each<[what: string, message: PresenceMessage]>([
+  ["that its connection ended", { event: "disconnect", clientId: 1, from: "ann" }],
+  ["its goodbye", { event: "update", from: "ann", data: {} }],
+])("who hears of another page of their own %s says that they are still there", (_what, message) => {
+  jest.useFakeTimers();
+  const { roster, said, stop, hear } = rosterOfAnn();
+  roster.share({ at: 1 });
+  said.length = 0;
+
+  hear(message);
+  jest.advanceTimersByTime(LEFT_AFTER_MS / 2);
+
+  expect(said).toEqual([{ at: 1 }]);
+  stop();
+  jest.useRealTimers();
+});
+
+test("a page that is closed says goodbye, and one that comes back from the cache says where it is", () => {
+  const { roster, said, stop } = rosterOfAnn();
+  window.dispatchEvent(new window.Event("pagehide"));
+  roster.share({ at: 1 });
+
+  window.dispatchEvent(new window.Event("pagehide"));
+  window.dispatchEvent(new window.Event("pageshow"));
+  stop();
+  window.dispatchEvent(new window.Event("pagehide"));
+
+  expect(said).toEqual([{ at: 1 }, {}, { at: 1 }]);
+});
+
+test("presence is repeated, and who has not been heard of for a while is gone", () => {
+  jest.useFakeTimers();
+  const { roster, said, stop, hear } = rosterOfAnn();
   roster.share({ at: 1 });
   hear({ event: "update", from: "bob", data: { at: 2 } });
   hear({ event: "update", from: "ann", data: { at: 1 } });
-  hear({ event: "disconnect", clientId: 3 });
+  hear({ event: "disconnect", clientId: 3, from: null });
   expect(roster.getSnapshot()).toEqual([{ userId: "bob", data: { at: 2 } }]);
 
   jest.advanceTimersByTime(GONE_AFTER_MS + REPEAT_MS);

@@ -6,19 +6,21 @@ test("the package has these names, and says so when one goes or comes", () => {
     "HttpError", "LiveClient", "LiveQueryError", "LocalStore", "MutationQueue", "SyncEngine", "callFn",
     "configureClient", "connectShard", "createLiveClient", "createSession", "createSyncEngine", "createTypedDb", "db",
     "fetchById", "fetchList", "getAppName", "getAuthContext", "getBaseUrl", "getReactStorage", "getServerData", "init",
-    "insert", "listFns", "pauseSync", "refreshSession", "remove", "request", "resumeSync", "setReactStorage", "startSessionAutoRefresh", "storageKey", "streamFn", "update",
-    "uploadFile", "uploadFileMultipart", "useAction", "useAggregate", "useDelete", "useEntityMutation", "useFn",
+    "insert", "listFns", "onEngineStarted", "pauseSync", "refreshSession", "remove", "request", "resumeSync", "setReactStorage", "startSessionAutoRefresh", "storageKey", "streamFn", "update",
+    "uploadFile", "uploadFileMultipart", "useAction", "useAggregate", "useConnection", "useDelete", "useEntityMutation",
+    "useFailedWrites", "useFn",
     "useInfiniteQuery", "useInsert", "useLiveList", "useLiveQuery", "useLiveRow", "useMutation", "usePaginatedQuery",
     "usePresence", "useQuery", "useQueryOne", "useQueryOneRaw", "useQueryRaw", "useRoom", "useRoomEvents", "useSearch",
-    "useSession", "useShard", "useSyncStatus", "useTopic", "useUpdate",
+    "useSession", "useShard", "useSyncStatus", "useTopic", "useUnsent", "useUpdate", "wakeSync",
   ]);
 });
 
 test("db has these members", () => {
   expect(Object.keys(react.db).sort()).toEqual([
-    "delete", "fn", "insert", "publishTopic", "setPresence", "streamFn", "sync", "update", "uploadFile",
-    "uploadFileMultipart", "useAggregate", "useEntity", "useInfiniteQuery", "useLiveQuery", "useMutation",
-    "usePresence", "useQuery", "useQueryOne", "useSearch", "useSession", "useTopic",
+    "create", "delete", "fn", "insert", "publishTopic", "setPresence", "streamFn", "sync", "update", "uploadFile",
+    "uploadFileMultipart", "useAggregate", "useConnection", "useEntity", "useFailedWrites", "useInfiniteQuery",
+    "useLiveQuery", "useMutation", "usePresence", "useQuery", "useQueryOne", "useSearch", "useSession", "useSync",
+    "useSyncStatus", "useTopic", "useUnsent",
   ]);
 });
 

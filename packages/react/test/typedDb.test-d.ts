@@ -1,6 +1,6 @@
 /** Compiled, never run: what `createTypedDb` lets an app say, and what not. */
 
-import { createTypedDb } from "../src/index.ts";
+import { createTypedDb, type PendingMutation, type SyncEngine } from "../src/index.ts";
 
 type Equal<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false;
 function same<A, B>(_proof: Equal<A, B>): void {}
@@ -34,6 +34,17 @@ export function Component(): void {
   same<Parameters<typeof add.mutate>, [args: { title: string }]>(true);
   same<ReturnType<typeof add.mutate>, Promise<{ id: string }>>(true);
 
+  same<ReturnType<typeof db.useSync>, SyncEngine>(true);
+  same<ReturnType<typeof db.useConnection>, "connected" | "connecting" | "offline">(true);
+  const { id, sent } = db.create("Todo", { title: "milk" });
+  same<[typeof id, typeof sent], [string, Promise<void>]>(true);
+  same<ReturnType<typeof db.useUnsent>["count"], number>(true);
+  same<ReturnType<typeof db.useFailedWrites>["failed"], readonly PendingMutation[]>(true);
+  same<ReturnType<typeof db.useSession>["userId"], string | null>(true);
+  db.usePresence({ at: 1 }).setPresence({ at: 2 });
+
+  // @ts-expect-error no such field
+  db.create("Todo", { titel: "milk" });
   // @ts-expect-error no such entity
   db.useQuery("Tudo");
   // @ts-expect-error no such field

@@ -4,6 +4,9 @@ import type { Cancel, Clock, Random } from "./clock.ts";
 
 export const BACKOFF_CAP_MS = 30_000;
 
+/** How many attempts a refusal for asking too often counts as. */
+const RATE_LIMIT_PENALTY = 3;
+
 export class Backoff {
   readonly #baseMs: number;
   readonly #random: Random;
@@ -24,9 +27,9 @@ export class Backoff {
     return this.#random() * Math.min(BACKOFF_CAP_MS, this.#baseMs * 2 ** (this.#attempts - 1));
   }
 
-  /** Count attempts that were not made, because the server asked for calm. */
-  penalise(attempts: number): void {
-    this.#attempts += attempts;
+  /** The server asked for calm: count attempts that were not made. */
+  rateLimited(): void {
+    this.#attempts += RATE_LIMIT_PENALTY;
   }
 
   reset(): void {

@@ -1,4 +1,9 @@
-/** Which rows' documents this client follows; the server is told on the first follower and after the last. */
+/**
+ * Which rows' documents this client follows, and who hears the frames that come of it. The server is told on the first
+ * follower and after the last.
+ */
+
+import { Listeners } from "./listeners.ts";
 
 export interface CrdtRow {
   entity: string;
@@ -7,6 +12,7 @@ export interface CrdtRow {
 
 export class CrdtSubscriptions {
   readonly #send: (text: string) => void;
+  readonly #handlers = new Listeners<[Uint8Array]>();
   readonly #followers = new Map<string, { row: CrdtRow; count: number }>();
 
   constructor(send: (text: string) => void) {
@@ -28,6 +34,15 @@ export class CrdtSubscriptions {
     if (entry.count > 0) return;
     this.#followers.delete(key(row));
     this.#tell("crdt-unsubscribe", row);
+  }
+
+  /** Call `handler` with every frame; returns the way to stop. */
+  onFrame(handler: (bytes: Uint8Array) => void): () => void {
+    return this.#handlers.add(handler);
+  }
+
+  received(bytes: Uint8Array): void {
+    this.#handlers.call(bytes);
   }
 
   /** Subscriptions end with their connection: say them all again on a new one. */

@@ -8,8 +8,8 @@
 
 import { Aliases } from "./aliases.ts";
 import { Backoff } from "./backoff.ts";
-import type { Cancel } from "./clock.ts";
 import type { HydrationData, SyncEngineConfig } from "./config.ts";
+import { Confirmation } from "./confirmation.ts";
 import { CrdtSubscriptions } from "./crdt.ts";
 import { databaseName } from "./database.ts";
 import { appNameOf, type Device, deviceFor } from "./device.ts";
@@ -19,13 +19,12 @@ import { HttpClient, type RequestOptions, withDeadline } from "./http.ts";
 import { tokenOwner } from "./identity.ts";
 import { Ids } from "./ids.ts";
 import { type Link, makeLink } from "./link.ts";
-import { Listeners } from "./listeners.ts";
 import { LiveClient } from "./live.ts";
 import { parseServerMessage, type PresenceMessage, type RoomEvent } from "./messages.ts";
 import { MutationQueue } from "./mutations.ts";
 import { Ownership } from "./ownership.ts";
-import { InfiniteQuery, loadPage, type Order, type Page, type PageOptions } from "./pages.ts";
-import type { ClientChange, ResolvedSession, Row, SyncCursor } from "./protocol.ts";
+import { InfiniteQuery, type InfiniteQueryOptions, loadPage, type Page, type PageOptions } from "./pages.ts";
+import type { ResolvedSession, Row, SyncCursor } from "./protocol.ts";
 import { Pusher } from "./push.ts";
 import { Relays } from "./relays.ts";
 import { Replica, savedRows } from "./replica.ts";
@@ -35,25 +34,20 @@ import { defaultStorage, type Storage, tokenKey } from "./storage.ts";
 import { LocalStore } from "./store.ts";
 import { noLock } from "./tabs.ts";
 import type { ConnectionState } from "./transport.ts";
-
-/** How long an accepted write may wait for its event before a pull is made to look for it. */
-export const CONFIRM_WITHIN_MS = 2_000;
-
-/** How long an answer to the engine's own requests may take; the largest are pages of rows on slow links. */
-export const ANSWER_WITHIN_MS = 60_000;
-
-/** What a 429 adds to the attempts that the connection's backoff counts. */
-const RATE_LIMIT_PENALTY = 3;
+import { Unsent } from "./unsent.ts";
+import { Wakeups } from "./wakeups.ts";
+import { type Created, Writes } from "./writes.ts";
 
 export class SyncEngine {
   readonly store: LocalStore;
   readonly mutations: MutationQueue;
+  /** How many writes and edits the server does not have. */
+  readonly unsent: Unsent;
   readonly storage: Storage;
   readonly clientId: string;
 
   readonly #config: SyncEngineConfig;
   readonly #environment: Environment;
-  readonly #ids: Ids;
   readonly #http: HttpClient;
   readonly #replica: Replica | null;
   readonly #queue: SharedQueue;
@@ -64,35 +58,41 @@ export class SyncEngine {
   readonly #link: Link;
   readonly #relays: Relays;
   readonly #crdt: CrdtSubscriptions;
-  readonly #binaryHandlers = new Listeners<[Uint8Array]>();
+  readonly #confirmation: Confirmation;
+  readonly #writes: Writes;
+  readonly #wakeups: Wakeups;
 
   #live: LiveClient | null = null;
   #running = false;
   #loaded: Promise<void> | null = null;
-  #cancelConfirmation: Cancel | null = null;
 
   constructor(config: SyncEngineConfig, environment: Environment = systemEnvironment()) {
     this.#config = config;
     this.#environment = environment;
     this.storage = config.storage ?? defaultStorage();
-    this.#ids = new Ids(environment.clock, environment.random);
-    this.clientId = this.#ids.client(this.storage);
+    const ids = new Ids(environment.clock, environment.random);
+    this.clientId = ids.client(this.storage);
     const aliases = new Aliases();
-    this.store = new LocalStore(this.#ids, aliases);
-    this.mutations = new MutationQueue(null, this.#ids, aliases, this.clientId);
+    this.store = new LocalStore(ids, aliases);
+    this.mutations = new MutationQueue(null, ids, aliases, this.clientId);
     this.mutations.changeOwner(tokenOwner(this.#token()));
+    this.mutations.openBy(() => this.#load());
+    this.unsent = new Unsent(this.mutations);
     this.#http = new HttpClient(config.baseUrl, environment.fetch, () => this.#token());
-    const device = deviceFor(config, environment, this.storage, this.#ids);
+    const device = deviceFor(config, environment, this.storage, ids);
     this.#replica = device === null ? null : this.#makeReplica(device);
     this.#queue = this.#makeQueue();
     this.#ownership = this.#makeOwnership();
     this.#feed = this.#makeFeed();
+    this.#confirmation = new Confirmation(this.store, this.#feed, environment.clock);
     this.#pusher = this.#makePusher(device);
     this.#backoff = this.#newBackoff();
     this.#link = this.#makeLink();
     const send = (text: string): boolean => this.#link.send(text);
     this.#relays = new Relays({ send, owner: () => this.#ownership.owner });
     this.#crdt = new CrdtSubscriptions(send);
+    this.#writes = new Writes(ids, this.mutations, this.store, () => this.push());
+    this.#wakeups = new Wakeups(environment, () => this.#wake());
   }
 
   /** Load what was saved, fetch what is new, then stay connected. Does nothing when already started. */
@@ -100,9 +100,10 @@ export class SyncEngine {
     if (this.#running) return;
     this.#running = true;
     this.#live?.start();
+    this.#wakeups.start();
     if (this.#replica !== null) this.#queue.start();
     this.#replica?.start();
-    await (this.#loaded ??= this.#ownership.load());
+    await this.#load();
     await this.pull();
     if (this.#running) this.#link.start();
   }
@@ -110,14 +111,20 @@ export class SyncEngine {
   /** Disconnect and cancel every timer. What is queued stays, and `start` goes on from here. */
   stop(): void {
     this.#running = false;
+    this.#wakeups.stop();
     this.#link.stop();
     this.#live?.stop();
     this.#queue.stop();
     this.#replica?.stop();
     this.#feed.stop();
     this.#pusher.stop();
-    this.#cancelConfirmation?.();
-    this.#cancelConfirmation = null;
+    this.#confirmation.stop();
+  }
+
+  /** Say that there is a network again: there is no waiting for the next attempt then. Pages notice by themselves. */
+  wake(): void {
+    this.#wakeups.happened();
+    this.#live?.wake();
   }
 
   /** Show rows that came with the page; call before `start`. A saved cursor overrides the one given. */
@@ -136,22 +143,26 @@ export class SyncEngine {
     return this.#pusher.push();
   }
 
-  /** Show and queue a new row, then try to send it. Resolves to its id, which is `data.id` if that is given. */
+  /** Show and queue a new row, then try to send it. Its id, which is `data.id` if that is given, is known at once. */
+  create(entity: string, data: Row): Created {
+    return this.#writes.create(entity, data);
+  }
+
+  /** As `create`; resolves to the id after the attempt to send the row, whatever its outcome. */
   async insert(entity: string, data: Row): Promise<string> {
-    const { id: given, ...fields } = data;
-    const rowId = typeof given === "string" && given !== "" ? given : this.#ids.row();
-    await this.#write({ entity, row_id: rowId, kind: "insert", data: fields });
-    return rowId;
+    const { id, sent } = this.create(entity, data);
+    await sent;
+    return id;
   }
 
   /** Show and queue a patch; resolves after the attempt to send it, whatever its outcome. */
-  async update(entity: string, id: string, patch: Row): Promise<void> {
-    await this.#write({ entity, row_id: id, kind: "update", data: patch });
+  update(entity: string, id: string, patch: Row): Promise<void> {
+    return this.#writes.write({ entity, row_id: id, kind: "update", data: patch });
   }
 
   /** Hide the row and queue its deletion; resolves after the attempt to send it, whatever its outcome. */
-  async delete(entity: string, id: string): Promise<void> {
-    await this.#write({ entity, row_id: id, kind: "delete" });
+  delete(entity: string, id: string): Promise<void> {
+    return this.#writes.write({ entity, row_id: id, kind: "delete" });
   }
 
   /**
@@ -169,21 +180,14 @@ export class SyncEngine {
     return loadPage(this.#http, entity, options);
   }
 
-  createInfiniteQuery<T = Row>(
-    entity: string,
-    options: { pageSize?: number | undefined; order?: Order | undefined } = {},
-  ): InfiniteQuery<T> {
-    const { pageSize: limit = 20, order } = options;
+  createInfiniteQuery<T = Row>(entity: string, options: InfiniteQueryOptions = {}): InfiniteQuery<T> {
+    const { pageSize: limit, order } = options;
     return new InfiniteQuery<T>((offset) => this.loadPage<T>(entity, { limit, offset, order }));
   }
 
   /** Live queries as whom this engine speaks. They have a socket of their own, opened with the first query. */
   get live(): LiveClient {
-    if (this.#live === null) {
-      const { baseUrl, wsUrl, reconnectDelay } = this.#config;
-      this.#live = new LiveClient({ baseUrl, wsUrl, reconnectDelay, token: () => this.#token() }, this.#environment);
-    }
-    return this.#live;
+    return (this.#live ??= new LiveClient({ ...this.#config, token: () => this.#token() }, this.#environment));
   }
 
   getCursor(): SyncCursor {
@@ -270,13 +274,7 @@ export class SyncEngine {
 
   /** Call `handler` with every binary frame; returns the way to stop. */
   onBinaryFrame(handler: (bytes: Uint8Array) => void): () => void {
-    return this.#binaryHandlers.add(handler);
-  }
-
-  async #write(change: ClientChange): Promise<void> {
-    const opId = this.mutations.add(change);
-    this.store.applyOptimistic(opId, change);
-    await this.push();
+    return this.#crdt.onFrame(handler);
   }
 
   #token(): string | null {
@@ -297,7 +295,7 @@ export class SyncEngine {
   }
 
   #makeQueue(): SharedQueue {
-    const hooks = { push: () => void this.#pushPending(), confirm: () => this.#confirm(0) };
+    const hooks = { push: () => void this.#pushPending(), confirm: () => this.#confirmation.accepted(0) };
     return new SharedQueue(this.mutations, this.store, hooks, this.#environment, databaseName(appNameOf(this.#config)));
   }
 
@@ -305,12 +303,15 @@ export class SyncEngine {
     return new Ownership(this.#replica, this.#queue, {
       token: () => this.#token(),
       probe: () => this.#ask("/api/auth/me"),
-      forget: () => this.#feed.forget(),
+      forget: () => this.#feed.forget({ identity: this.#ownership.status }),
       reconnect: () => {
         this.#link.restart();
         this.#live?.notifySessionChanged();
       },
-      identified: () => this.#relays.identified(),
+      identified: () => {
+        this.#feed.status.update({ identity: this.#ownership.status });
+        this.#relays.identified();
+      },
       changed: () => this.store.notify(),
     });
   }
@@ -321,7 +322,7 @@ export class SyncEngine {
       beforePull: () => this.#ownership.identify(),
       cursorMoved: (seq: number) => this.#replica?.cursorMoved(seq),
       forgotten: () => this.#replica?.forgotten(),
-      rateLimited: () => this.#backoff.penalise(RATE_LIMIT_PENALTY),
+      rateLimited: () => this.#backoff.rateLimited(),
     };
     return new ChangeFeed(this.store, hooks, this.#environment.clock, this.#newBackoff());
   }
@@ -333,7 +334,7 @@ export class SyncEngine {
       signedIn: () => this.#ownership.signedIn,
       notAsUs: () => void this.#ownership.refresh(),
       refreshQueue: () => this.#queue.refresh(),
-      accepted: (seq: number) => this.#confirm(seq),
+      accepted: (seq: number) => this.#confirmation.accepted(seq),
     };
     const { mutations, store, clientId } = this;
     const lock = device?.pushLock ?? noLock;
@@ -349,7 +350,7 @@ export class SyncEngine {
         void this.#pushPending();
       },
       text: (text: string) => this.#receive(text),
-      binary: (bytes: Uint8Array) => this.#binaryHandlers.call(bytes),
+      binary: (bytes: Uint8Array) => this.#crdt.received(bytes),
       lost: (wasOpen: boolean) => {
         this.#feed.linkLost();
         // Where no channel opens at all, pulling at each attempt is the only way to hear anything.
@@ -359,6 +360,7 @@ export class SyncEngine {
         void this.#pushPending();
         void this.pull();
       },
+      misses: () => this.#feed.misses(),
     };
     return makeLink(this.#config, this.#environment, () => this.#token(), handlers, this.#backoff);
   }
@@ -369,10 +371,9 @@ export class SyncEngine {
     else if (message.type !== "ignored" && this.#relays.heard(message)) this.store.notify();
   }
 
-  /** A request of the engine's own, given up when nobody answers: all that comes after it waits. */
+  /** A request of the engine's own, given up when nobody answers. */
   #ask(path: string, body?: unknown): Promise<unknown> {
-    const { clock } = this.#environment;
-    return withDeadline(clock, ANSWER_WITHIN_MS, (signal) => this.#http.request(path, { body, signal }));
+    return withDeadline(this.#environment.clock, (signal) => this.#http.request(path, { body, signal }));
   }
 
   /** A request for the replica or the queue: never with a token that nobody has looked at. */
@@ -385,13 +386,14 @@ export class SyncEngine {
     if (this.mutations.pending().length > 0) await this.push();
   }
 
-  /** Changes up to `seq` are stored: they need no proof that we have, and the others get some time. */
-  #confirm(seq: number): void {
-    if (this.#feed.cursor >= seq) this.store.reached(seq);
-    if (this.store.acknowledged().length === 0 || this.#cancelConfirmation !== null) return;
-    this.#cancelConfirmation = this.#environment.clock.after(CONFIRM_WITHIN_MS, () => {
-      this.#cancelConfirmation = null;
-      if (this.store.acknowledged().length > 0) void this.pull();
-    });
+  #load(): Promise<void> {
+    return (this.#loaded ??= this.#ownership.load());
+  }
+
+  #wake(): void {
+    this.#link.wake();
+    void this.#pushPending();
+    // A connection that is still there may have died, which takes a moment to find out.
+    if (this.#link.state.kind === "open") void this.pull();
   }
 }

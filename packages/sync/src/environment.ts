@@ -7,6 +7,7 @@
 
 import type { Clock, Random } from "./clock.ts";
 import { Ids } from "./ids.ts";
+import { pageWakeups } from "./wakeups.ts";
 
 export type Fetch = (url: string, init: RequestInit) => Promise<Response>;
 
@@ -35,6 +36,8 @@ export interface Environment {
   /** How tabs on one database take turns and tell each other; without them, a lease and the next push. */
   locks?: LockRequester | undefined;
   BroadcastChannel?: (new (name: string) => BroadcastChannel) | undefined;
+  /** Calls `wake` when waiting makes no sense any more; returns the way to stop. */
+  wakeups?: ((wake: () => void) => () => void) | undefined;
   clock: Clock;
   random: Random;
 }
@@ -60,6 +63,7 @@ export function systemEnvironment(): Environment {
     indexedDB: globalThis.indexedDB,
     locks: systemLocks(),
     BroadcastChannel: globalThis.BroadcastChannel,
+    wakeups: (wake) => pageWakeups(globalThis, systemClock, wake),
     clock: systemClock,
     random: Math.random,
   };

@@ -7,18 +7,24 @@
 
 import type { Clock } from "./clock.ts";
 import type { Environment, EventStreamConstructor } from "./environment.ts";
+import { watched } from "./liveness.ts";
 import type { ChannelEvents, Dial } from "./transport.ts";
 
 /** Servers send a comment every 30 seconds; a stream that is silent for longer than this is dead. */
 export const SILENT_FOR_MS = 75_000;
 
-/** Null where the host can read no event stream. */
-export function dialEvents(environment: Environment, url: string, token: () => string | null): Dial | null {
-  const { EventSource: Stream, streamingFetch = false } = environment;
-  if (!streamingFetch) return Stream === undefined ? null : dialEventSource(Stream, url);
-  const byFetch = dialFetch(environment, url, token);
-  if (Stream === undefined) return byFetch;
-  const anonymous = dialEventSource(Stream, url);
+/** Null where the host can read no event stream. `misses` is for `watched`: an EventSource shows no comments. */
+export function dialEvents(
+  environment: Environment,
+  url: string,
+  token: () => string | null,
+  misses: () => Promise<boolean>,
+): Dial | null {
+  const { EventSource: Stream, streamingFetch = false, clock } = environment;
+  const anonymous = Stream === undefined ? null : watched(dialEventSource(Stream, url), clock, misses);
+  if (!streamingFetch) return anonymous;
+  const byFetch = dialFetch(environment, url, token, misses);
+  if (anonymous === null) return byFetch;
   return (events) => (token() === null ? anonymous(events) : byFetch(events));
 }
 
@@ -31,11 +37,16 @@ function dialEventSource(Stream: EventStreamConstructor, url: string): Dial {
     };
     // An EventSource would try again by itself at a fixed pace; the connection does it with backoff.
     stream.onerror = () => events.lost();
-    return { send: () => undefined, close: () => stream.close() };
+    return { send: () => undefined, close: () => stream.close(), check: () => undefined };
   };
 }
 
-function dialFetch({ fetch, clock }: Environment, url: string, token: () => string | null): Dial {
+function dialFetch(
+  { fetch, clock }: Environment,
+  url: string,
+  token: () => string | null,
+  misses: () => Promise<boolean>,
+): Dial {
   return (events) => {
     const abort = new AbortController();
     const bearer = token();
@@ -45,7 +56,8 @@ function dialFetch({ fetch, clock }: Environment, url: string, token: () => stri
       // However it ended, the connection above decides when to try again.
       .catch(() => undefined)
       .then(() => events.lost());
-    return { send: () => undefined, close: () => abort.abort() };
+    const check = (): void => void misses().then((dead) => dead && abort.abort());
+    return { send: () => undefined, close: () => abort.abort(), check };
   };
 }
 

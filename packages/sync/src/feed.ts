@@ -46,6 +46,8 @@ export class ChangeFeed {
   #cancelGapPull: Cancel | null = null;
 
   #cursor = 0;
+  /** How many events came by pulls. */
+  #pulled = 0;
   /** Counts the times the replica was forgotten; a page asked for before is of no use after. */
   #generation = 0;
   #pulling: Promise<void> | null = null;
@@ -68,6 +70,17 @@ export class ChangeFeed {
 
   get cursor(): number {
     return this.#cursor;
+  }
+
+  /**
+   * Whether a pull brings events, which an open connection should have brought, or nobody answers it. After one that
+   * failed the next is due when it is due.
+   */
+  async misses(): Promise<boolean> {
+    const before = this.#pulled;
+    if (this.status.current.error === null) await this.pull();
+    const { error } = this.status.current;
+    return this.#pulled > before || (error !== null && !(error instanceof HttpError));
   }
 
   /** Take a cursor from a saved replica or a server-rendered page, which held all there was up to it. */
@@ -106,10 +119,10 @@ export class ChangeFeed {
   }
 
   /** Start again from nothing; does not pull. */
-  forget(): void {
+  forget(news: Partial<SyncStatus> = {}): void {
     this.#generation += 1;
     this.#caughtUp = false;
-    this.status.update({ loaded: false });
+    this.status.update({ ...news, loaded: false });
     this.#store.clearServerRows();
     this.#hooks.forgotten();
     this.#moveTo(0);
@@ -201,6 +214,7 @@ export class ChangeFeed {
 
   #applyPage(page: PullResponse): void {
     this.#store.applyChanges(page.changes);
+    this.#pulled += page.changes.length;
     const last = page.changes.at(-1)?.seq ?? 0;
     this.#moveTo(Math.max(this.#cursor, page.cursor.last_seq, last));
   }

@@ -2,7 +2,10 @@
 
 import type { Clock } from "./clock.ts";
 import type { Fetch } from "./environment.ts";
-import { isRow } from "./protocol.ts";
+import { isRow, textOrNull } from "./protocol.ts";
+
+/** How long an answer to the engine's own requests may take; the largest are pages of rows on slow links. */
+export const ANSWER_WITHIN_MS = 60_000;
 
 /** The server answered with an error status. */
 export class HttpError extends Error {
@@ -60,14 +63,10 @@ export class HttpClient {
   }
 }
 
-/** Abort what `action` does when it is not done after `delayMs`. */
-export async function withDeadline<T>(
-  clock: Clock,
-  delayMs: number,
-  action: (signal: AbortSignal) => Promise<T>,
-): Promise<T> {
+/** Abort what `action` does when it is not done in time: all that comes after it waits. */
+export async function withDeadline<T>(clock: Clock, action: (signal: AbortSignal) => Promise<T>): Promise<T> {
   const abort = new AbortController();
-  const cancel = clock.after(delayMs, () => abort.abort());
+  const cancel = clock.after(ANSWER_WITHIN_MS, () => abort.abort());
   try {
     return await action(abort.signal);
   } finally {
@@ -78,8 +77,8 @@ export async function withDeadline<T>(
 async function httpError(response: Response): Promise<HttpError> {
   const body: unknown = await response.json().catch(() => null);
   const inner = isRow(body) && isRow(body["error"]) ? body["error"] : {};
-  const message = typeof inner["message"] === "string" ? inner["message"] : `HTTP ${response.status}`;
-  const code = typeof inner["code"] === "string" ? inner["code"] : undefined;
+  const message = textOrNull(inner["message"]) ?? `HTTP ${response.status}`;
+  const code = textOrNull(inner["code"]) ?? undefined;
   const seconds = Number(response.headers.get("Retry-After"));
   const retryAfterMs = Number.isFinite(seconds) ? Math.max(0, seconds * 1000) : 0;
   return new HttpError(response.status, message, code, retryAfterMs);

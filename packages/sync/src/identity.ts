@@ -5,7 +5,7 @@
  * token itself, of which only a fingerprint is kept: the token must not lie about in a second place.
  */
 
-import { isRow, type ResolvedSession } from "./protocol.ts";
+import { isRow, type ResolvedSession, sessionOf, textOrNull } from "./protocol.ts";
 
 /** As whom a saved replica was filled, and with which token: without the server, the token tells who we are. */
 export interface ReplicaOwner {
@@ -53,12 +53,5 @@ function fnv1a(text: string, seed: number): number {
 export function parseOwner(value: unknown): ReplicaOwner | null {
   if (!isRow(value) || !isRow(value["session"])) return null;
   const { userId, tenantId, isAdmin, roles } = value["session"];
-  const text = (member: unknown): string | null => (typeof member === "string" ? member : null);
-  const session = {
-    userId: text(userId),
-    tenantId: text(tenantId),
-    isAdmin: isAdmin === true,
-    roles: Array.isArray(roles) ? roles.filter((role) => typeof role === "string") : [],
-  };
-  return { session, token: text(value["token"]) };
+  return { session: sessionOf(userId, tenantId, isAdmin, roles), token: textOrNull(value["token"]) };
 }

@@ -20,7 +20,7 @@ export { LiveQueryError } from "./live-subscription.ts";
 export type { PresenceMessage, RoomEvent } from "./messages.ts";
 export type { PendingMutation, QueueDelta } from "./mutations.ts";
 export { MutationQueue } from "./mutations.ts";
-export type { InfiniteQuery, Order, Page, PageOptions } from "./pages.ts";
+export type { InfiniteQuery, InfiniteQueryOptions, Order, Page, PageOptions } from "./pages.ts";
 export type { ChangeBatch, ReplicaPersistence, SharedReplicaPersistence } from "./persistence.ts";
 export { ReplicaTakenError } from "./persistence.ts";
 export type {
@@ -35,11 +35,13 @@ export type {
 } from "./protocol.ts";
 export type { MutationQueuePersistence, SharedQueuePersistence } from "./queue-writer.ts";
 export { getServerData } from "./ssr.ts";
-export type { SyncStatus } from "./status.ts";
+export type { IdentityStatus, SyncStatus } from "./status.ts";
 export type { Storage } from "./storage.ts";
 export { createWriteThroughStorage, defaultStorage } from "./storage.ts";
 export { LocalStore } from "./store.ts";
 export type { ConnectionState } from "./transport.ts";
+export type { Unsent, UnsentSource } from "./unsent.ts";
+export type { Created } from "./writes.ts";
 
 /** An engine for the server at `baseUrl`, with the browser's own network, clock and storage. Not started. */
 export function createSyncEngine(

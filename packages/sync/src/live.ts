@@ -20,8 +20,10 @@ import {
 import { type LiveQueryError, type LiveQueryState, LiveSubscription } from "./live-subscription.ts";
 import { isRow, type Row } from "./protocol.ts";
 import { defaultStorage, type Storage, tokenKey } from "./storage.ts";
+import { watched } from "./liveness.ts";
 import { Connection, type ConnectionState, dialWebSocket } from "./transport.ts";
 import { webSocketUrl } from "./urls.ts";
+import { Wakeups } from "./wakeups.ts";
 
 /** How long a subscription outlives its last handle. */
 export const LINGER_MS = 1_000;
@@ -68,6 +70,7 @@ export class LiveClient {
   readonly #newBackoff: () => Backoff;
   /** Null where the host has no WebSocket. */
   readonly #connection: Connection | null;
+  readonly #wakeups: Wakeups;
   /** By what is asked. */
   readonly #queries = new Map<string, Shared>();
   #token: string | null | undefined;
@@ -80,6 +83,7 @@ export class LiveClient {
     const token = tokenSource(options);
     this.#clock = clock;
     this.#newBackoff = () => new Backoff(reconnectDelay, random);
+    this.#wakeups = new Wakeups(environment, () => this.#connection?.wake());
     if (Socket === undefined) {
       this.#connection = null;
       return;
@@ -91,7 +95,9 @@ export class LiveClient {
       lost: () => this.#each(disconnected),
     };
     const dial = dialWebSocket(Socket, wsUrl, () => this.#speakAs(token()));
-    this.#connection = new Connection(dial, handlers, clock, this.#newBackoff());
+    // Servers that keep live queries answer pings, so a channel without an answer is dead.
+    const live = watched(dial, clock, async () => true);
+    this.#connection = new Connection(live, handlers, clock, this.#newBackoff());
   }
 
   /** The rows of the query, kept up to date until it is closed. `T` is the caller's word. */
@@ -100,7 +106,7 @@ export class LiveClient {
     shared.cancelEnd?.();
     shared.cancelEnd = null;
     shared.handles += 1;
-    if (this.#running) this.#connection?.start();
+    if (this.#running) this.#connect();
     return new LiveQueryHandle<T>(shared.subscription, () => this.#release(shared));
   }
 
@@ -119,16 +125,21 @@ export class LiveClient {
     this.#connection?.restart();
   }
 
+  /** Say that there is a network again: there is no waiting for the next attempt then. Pages notice by themselves. */
+  wake(): void {
+    this.#wakeups.happened();
+  }
+
   /** Go on after `stop`; a client begins started. */
   start(): void {
     this.#running = true;
-    if (this.#queries.size > 0) this.#connection?.start();
+    if (this.#queries.size > 0) this.#connect();
   }
 
   /** Close the socket. Queries keep their rows, and `start` goes on with them. */
   stop(): void {
     this.#running = false;
-    this.#connection?.stop();
+    this.#disconnect();
     for (const shared of [...this.#queries.values()]) if (shared.handles === 0) this.#end(shared);
     this.#each(disconnected);
   }
@@ -158,7 +169,17 @@ export class LiveClient {
     shared.retry.cancel();
     this.#queries.delete(shared.key);
     this.#connection?.send(unsubscribeMessage(shared.id));
-    if (this.#queries.size === 0) this.#connection?.stop();
+    if (this.#queries.size === 0) this.#disconnect();
+  }
+
+  #connect(): void {
+    this.#connection?.start();
+    this.#wakeups.start();
+  }
+
+  #disconnect(): void {
+    this.#connection?.stop();
+    this.#wakeups.stop();
   }
 
   /** Only an open connection takes it; the others are asked when it opens. */

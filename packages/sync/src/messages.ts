@@ -4,12 +4,13 @@
  * Unknown messages, and text that is no JSON, are ignored by contract: a server may begin to send more.
  */
 
-import { type ChangeEvent, isRow, parseChangeEvent, type Row } from "./protocol.ts";
+import { type ChangeEvent, isRow, parseChangeEvent, type Row, textOrNull } from "./protocol.ts";
 
 /** Somebody said where they are, or a connection ended. */
 export type PresenceMessage =
   | { event: "update"; from: string | null; data: Row }
-  | { event: "disconnect"; clientId: number };
+  /** One of a user's connections; they may have others. Not every server says whose. */
+  | { event: "disconnect"; clientId: number; from: string | null };
 
 export interface TopicMessage {
   topic: string;
@@ -58,7 +59,7 @@ export function parseServerMessage(text: string): ServerMessage {
 }
 
 function presenceMessage({ event, from, data, clientId }: Row): PresenceMessage | null {
-  if (event === "disconnect") return typeof clientId === "number" ? { event, clientId } : null;
+  if (event === "disconnect") return typeof clientId === "number" ? { event, clientId, from: textOrNull(from) } : null;
   return event === "update" && isRow(data) ? { event, from: textOrNull(from), data } : null;
 }
 
@@ -88,8 +89,4 @@ function roomEvent(room: string, { type, user_id, sender, topic, data }: Row): R
     default:
       return null;
   }
-}
-
-function textOrNull(value: unknown): string | null {
-  return typeof value === "string" ? value : null;
 }

@@ -25,6 +25,8 @@ export interface PendingMutation {
   change: ClientChange;
   status: "pending" | "applied" | "failed";
   error?: string | undefined;
+  /** The server's code of the error, if it gave one. */
+  code?: string | undefined;
   /** Whose it is; absent for a queue that knows no identities. */
   owner?: string | undefined;
   /** The client it is sent for: the server tells operations apart by user, client and operation id. */
@@ -41,9 +43,15 @@ export interface QueueNews {
   aliases: Alias[];
 }
 
+/** Why the server refused a change. */
+export interface WriteRefusal {
+  error: string;
+  code?: string | undefined;
+}
+
 export interface Settlement {
   applied: readonly string[];
-  failed: ReadonlyMap<string, string>;
+  failed: ReadonlyMap<string, WriteRefusal>;
   /** Rows that the server stored under other ids. */
   aliases: readonly Alias[];
 }
@@ -53,6 +61,7 @@ export class MutationQueue {
   readonly #aliases: Aliases;
   readonly #clientId: string | undefined;
   readonly #listeners = new Listeners();
+  #open: () => Promise<void> = () => Promise.resolve();
   #writer: QueueWriter | null = null;
   #entries: PendingMutation[] = [];
   #owner: string | undefined;
@@ -94,6 +103,7 @@ export class MutationQueue {
   /** Wait until what was queued is saved, and take over what others who share the queue did to it. */
   async refresh(): Promise<QueueNews> {
     const news: QueueNews = { added: [], gone: [], withdrawn: [], aliases: [] };
+    await this.#open();
     await this.#writer?.readShared((saved) => {
       const before = this.pending();
       this.#aliases.add(saved.aliases);
@@ -109,8 +119,14 @@ export class MutationQueue {
     return news;
   }
 
+  /** `open` attaches the persistence, if it has not yet: whoever waits for what was queued to be saved calls it. */
+  openBy(open: () => Promise<void>): void {
+    this.#open = open;
+  }
+
   /** Wait until what was queued is saved, or cannot be; resolves to whether it outlives a reload. */
   async saved(): Promise<boolean> {
+    await this.#open();
     await this.#writer?.idle();
     return this.#writer?.upToDate ?? false;
   }
@@ -163,11 +179,11 @@ export class MutationQueue {
     const entries = this.#entries
       .filter(({ id }) => !gone.has(id))
       .map((entry): PendingMutation => {
-        const error = failed.get(entry.id);
+        const refusal = failed.get(entry.id);
         const change = aliases.length === 0 ? entry.change : this.#aliases.rewrite(entry.change);
-        if (error === undefined && change === entry.change) return entry;
+        if (refusal === undefined && change === entry.change) return entry;
         const next: PendingMutation =
-          error === undefined ? { ...entry, change } : { ...entry, change, status: "failed", error };
+          refusal === undefined ? { ...entry, change } : { ...entry, change, status: "failed", ...refusal };
         put.push(next);
         return next;
       });
@@ -180,7 +196,7 @@ export class MutationQueue {
   }
 
   markFailed(id: string, error: string): void {
-    this.settle({ applied: [], failed: new Map([[id, error]]), aliases: [] });
+    this.settle({ applied: [], failed: new Map([[id, { error }]]), aliases: [] });
   }
 
   /** Drop what was applied. */
@@ -242,7 +258,7 @@ function withoutOldFailures(entries: PendingMutation[]): { kept: PendingMutation
 
 export type PushOutcome =
   | { kind: "applied"; mutation: PendingMutation; rowId: string }
-  | { kind: "failed"; mutation: PendingMutation; error: string }
+  | { kind: "failed"; mutation: PendingMutation; refusal: WriteRefusal }
   /** The server did not get to it; it is sent again with the same operation id. */
   | { kind: "pending"; mutation: PendingMutation };
 
@@ -256,12 +272,13 @@ export function pushOutcomes(sent: readonly PendingMutation[], response: PushRes
       if (result === undefined) return { kind: "pending", mutation };
       const rowId = result.row_id ?? mutation.change.row_id;
       if (result.applied) return { kind: "applied", mutation, rowId };
-      return { kind: "failed", mutation, error: result.error ?? "refused" };
+      const { error = "refused", code } = result;
+      return { kind: "failed", mutation, refusal: { error, code } };
     });
   }
   return sent.map((mutation, position): PushOutcome => {
     if (position < response.applied) return { kind: "applied", mutation, rowId: mutation.change.row_id };
     const error = response.errors[position - response.applied];
-    return error === undefined ? { kind: "pending", mutation } : { kind: "failed", mutation, error };
+    return error === undefined ? { kind: "pending", mutation } : { kind: "failed", mutation, refusal: { error } };
   });
 }

@@ -9,6 +9,7 @@ import { sessionOwner, tokenOwner } from "./identity.ts";
 import type { ResolvedSession } from "./protocol.ts";
 import type { Replica } from "./replica.ts";
 import { Session } from "./session.ts";
+import type { IdentityStatus } from "./status.ts";
 import type { SharedQueue } from "./shared-queue.ts";
 
 export interface OwnershipHooks {
@@ -46,6 +47,11 @@ export class Ownership {
 
   get session(): ResolvedSession {
     return this.#session.current;
+  }
+
+  get status(): IdentityStatus {
+    if (this.#session.known) return "known";
+    return this.#session.seen ? "assumed" : "unknown";
   }
 
   /** The name of who we are; null while the server has not said whom the present token stands for. */

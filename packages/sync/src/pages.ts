@@ -29,6 +29,11 @@ export async function loadPage(http: HttpClient, entity: string, options: PageOp
   return { data, total: data.length, hasMore: data.length === limit };
 }
 
+export interface InfiniteQueryOptions {
+  pageSize?: number | undefined;
+  order?: Order | undefined;
+}
+
 /** A list that grows by a page at each `loadMore`. */
 export class InfiniteQuery<T = Row> {
   readonly #loadPage: (offset: number) => Promise<Page<T>>;

@@ -46,6 +46,10 @@ export class Poller {
     this.#schedule();
   }
 
+  wake(): void {
+    this.restart();
+  }
+
   /** Nothing can be sent between polls. */
   send(): boolean {
     return false;

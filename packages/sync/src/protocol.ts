@@ -46,6 +46,7 @@ export interface PushResult {
   /** Where the row is: an inserted one may be stored under another id than it was sent with. */
   row_id?: string | undefined;
   error?: string | undefined;
+  code?: string | undefined;
 }
 
 export interface PushResponse {
@@ -71,6 +72,14 @@ export class ProtocolError extends Error {
 
 export function isRow(value: unknown): value is Row {
   return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+export function textOrNull(value: unknown): string | null {
+  return typeof value === "string" ? value : null;
+}
+
+function textOrNone(value: unknown): string | undefined {
+  return textOrNull(value) ?? undefined;
 }
 
 function requireRow(value: unknown, what: string): Row {
@@ -101,7 +110,7 @@ export function parseChangeEvent(value: unknown): ChangeEvent | null {
     row_id,
     kind,
     data: isRow(data) ? data : undefined,
-    timestamp: typeof timestamp === "string" ? timestamp : "",
+    timestamp: textOrNull(timestamp) ?? "",
   };
 }
 
@@ -125,10 +134,12 @@ const APPLIED_STATUSES: ReadonlySet<unknown> = new Set(["applied", "deduped"]);
 
 function parsePushResult(value: unknown): PushResult | null {
   if (!isRow(value)) return null;
-  const { op_id, row_id } = value;
+  const { op_id, row_id, error, code } = value;
   if (typeof op_id !== "string") return null;
-  if (!APPLIED_STATUSES.has(value["status"])) return { op_id, applied: false, error: errorText(value["error"]) };
-  return { op_id, applied: true, row_id: typeof row_id === "string" ? row_id : undefined };
+  if (!APPLIED_STATUSES.has(value["status"])) {
+    return { op_id, applied: false, error: errorText(error), code: textOrNone(code) };
+  }
+  return { op_id, applied: true, row_id: textOrNone(row_id) };
 }
 
 function errorText(value: unknown): string {
@@ -147,12 +158,16 @@ export function parsePushResponse(value: unknown): PushResponse {
 }
 
 export function parseSession(value: unknown): ResolvedSession {
-  const body = requireRow(value, "the session");
-  const { user_id, tenant_id, is_admin, roles } = body;
+  const { user_id, tenant_id, is_admin, roles } = requireRow(value, "the session");
+  return sessionOf(user_id, tenant_id, is_admin, roles);
+}
+
+/** A session of which nothing is sure; what is of the wrong type is as if it were not there. */
+export function sessionOf(userId: unknown, tenantId: unknown, isAdmin: unknown, roles: unknown): ResolvedSession {
   return {
-    userId: typeof user_id === "string" ? user_id : null,
-    tenantId: typeof tenant_id === "string" ? tenant_id : null,
-    isAdmin: is_admin === true,
+    userId: textOrNull(userId),
+    tenantId: textOrNull(tenantId),
+    isAdmin: isAdmin === true,
     roles: Array.isArray(roles) ? roles.filter((role) => typeof role === "string") : [],
   };
 }

@@ -127,7 +127,7 @@ export class Pusher {
       if (!(error instanceof HttpError) || refusalOf(error, this.#hooks.signedIn()) !== "changes") throw error;
       const [first] = sent;
       if (sent.length > 1 || first === undefined) this.#batchMax = Math.max(1, Math.floor(sent.length / 2));
-      else this.#settle([{ kind: "failed", mutation: first, error: error.message }], 0);
+      else this.#settle([{ kind: "failed", mutation: first, refusal: { error: error.message, code: error.code } }], 0);
       return null;
     }
   }
@@ -166,7 +166,7 @@ export class Pusher {
     if (inserted.length > 0) this.#keepsIds = aliases.length === 0;
     this.#queue.settle({
       applied: applied.map(({ mutation }) => mutation.id),
-      failed: new Map(failed.map(({ mutation, error }) => [mutation.id, error])),
+      failed: new Map(failed.map(({ mutation, refusal }) => [mutation.id, refusal])),
       aliases,
     });
     this.#store.renamed(aliases);

@@ -6,14 +6,12 @@
  */
 
 import { sameOwner } from "./identity.ts";
-import { parseSession, type ResolvedSession } from "./protocol.ts";
-
-const NOBODY: ResolvedSession = { userId: null, tenantId: null, isAdmin: false, roles: [] };
+import { parseSession, type ResolvedSession, sessionOf } from "./protocol.ts";
 
 export interface SessionHooks {
   token(): string | null;
   probe(): Promise<unknown>;
-  /** The token or the identity is another: what was replicated may not be this one's. */
+  /** The token or the identity is another: what was replicated may not be this one's. Before `identified`. */
   viewChanged(): void;
   /** The server said whom the token stands for. */
   identified(): void;
@@ -22,7 +20,7 @@ export interface SessionHooks {
 
 export class Session {
   readonly #hooks: SessionHooks;
-  #current: ResolvedSession = NOBODY;
+  #current = sessionOf(null, null, false, []);
   /** Undefined before the first look. */
   #token: string | null | undefined;
   /** Whether `#current` is the server's word on `#token`. */

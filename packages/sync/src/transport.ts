@@ -33,6 +33,8 @@ export type ConnectionState =
 export interface Channel {
   send(text: string): void;
   close(): void;
+  /** Make sure now that it is alive, where one can; it is lost when it is not. */
+  check(): void;
 }
 
 export interface ChannelEvents {
@@ -98,6 +100,14 @@ export class Connection {
   /** Drop the channel and open another at once, as for a new identity; nothing when stopped. */
   restart(): void {
     if (this.#state.kind === "idle") return;
+    this.#leave();
+    this.#connect();
+  }
+
+  /** There may be a network again, or another one: wait no longer, or make sure that the channel is alive. */
+  wake(): void {
+    if (this.#state.kind === "open") this.#channel?.check();
+    if (this.#state.kind !== "waiting") return;
     this.#leave();
     this.#connect();
   }
@@ -176,6 +186,6 @@ export function dialWebSocket(Socket: SocketConstructor, url: string, token: () 
       if (typeof data === "string") events.text(data);
       else if (data instanceof ArrayBuffer) events.binary(new Uint8Array(data));
     };
-    return { send: (text) => socket.send(text), close: () => socket.close() };
+    return { send: (text) => socket.send(text), close: () => socket.close(), check: () => undefined };
   };
 }

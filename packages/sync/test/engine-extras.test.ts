@@ -2,7 +2,8 @@
 
 import { describe, expect, spyOn, test } from "bun:test";
 
-import { ANSWER_WITHIN_MS, SyncEngine } from "../src/engine.ts";
+import { SyncEngine } from "../src/engine.ts";
+import { ANSWER_WITHIN_MS } from "../src/http.ts";
 import type { PendingMutation } from "../src/mutations.ts";
 import type { ReplicaPersistence } from "../src/persistence.ts";
 import { fingerprint, type ReplicaOwner, sessionOwner } from "../src/identity.ts";

@@ -5,6 +5,8 @@ import { describe, expect, test } from "bun:test";
 import type { Environment, EventStream } from "../src/environment.ts";
 import { EventParser, SILENT_FOR_MS } from "../src/event-stream.ts";
 import { SyncEngine } from "../src/engine.ts";
+import { ANSWER_WITHIN_MS, LOOK_EVERY_MS, SILENT_MS } from "../src/liveness.ts";
+import { WAKE_WITHIN_MS } from "../src/wakeups.ts";
 import { chanceFrom } from "./chance.ts";
 import { settled, World } from "./world.ts";
 
@@ -161,6 +163,20 @@ describe("with a token", () => {
     expect(engine.connection.kind).toBe("waiting");
   });
 
+  test("one that missed something is opened again when there is a network again", async () => {
+    const streams = new Streams();
+    const engine = streams.engine(true, "t0");
+    await engine.start();
+    await settled();
+    streams.world.commit("insert", "n1", {});
+
+    streams.world.wake();
+    await streams.world.clock.advance(WAKE_WITHIN_MS);
+
+    expect(engine.store.get("Note", "n1")).toEqual({ id: "n1" });
+    expect(engine.connection.kind).toBe("waiting");
+  });
+
   test.each([
     [401, "text/event-stream"],
     [200, "text/html"],
@@ -193,6 +209,21 @@ describe("without a token", () => {
     expect(engine.store.get("Note", "n1")).toEqual({ id: "n1" });
     expect(engine.connection.kind).toBe("waiting");
     expect(streams.log).toEqual(["source http://server:4323/events", "source closed"]);
+  });
+
+  test("whose comments nobody sees, is looked at when it is silent", async () => {
+    const streams = new Streams();
+    const engine = streams.engine(false, undefined);
+    await engine.start();
+    streams.sources[0]?.onopen?.(new Event("open"));
+    await settled();
+    await streams.world.clock.advance(SILENT_MS + ANSWER_WITHIN_MS);
+    const kept = engine.connection.kind;
+    streams.world.commit("insert", "n1", {});
+
+    await streams.world.clock.advance(LOOK_EVERY_MS + ANSWER_WITHIN_MS);
+
+    expect([kept, engine.connection.kind]).toEqual(["open", "waiting"]);
   });
 
   test("stop closes it", async () => {

@@ -173,12 +173,12 @@ describe("a push answer", () => {
   test("is read change by change with results, whatever the counts say", () => {
     const results = [
       { op_id: "c", applied: true },
-      { op_id: "a", applied: false, error: "no" },
+      { op_id: "a", applied: false, error: "no", code: "POLICY_DENIED" },
     ];
 
     const outcomes = pushOutcomes(sent, { applied: 3, errors: [], cursor, results });
 
     expect(outcomes.map(({ kind }) => kind)).toEqual(["failed", "pending", "applied"]);
-    expect(outcomes[0]).toMatchObject({ error: "no" });
+    expect(outcomes[0]).toMatchObject({ refusal: { error: "no", code: "POLICY_DENIED" } });
   });
 });

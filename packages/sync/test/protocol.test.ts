@@ -72,7 +72,8 @@ test("a push answer's results say applied for deduplicated changes too", () => {
     results: [
       { op_id: "a", status: "applied", row_id: "n0" },
       { op_id: "b", status: "deduped", row_id: "n0" },
-      { op_id: "c", status: "failed", row_id: "n1", error: "no" },
+      { op_id: "c", status: "failed", row_id: "n1", error: "no", code: "POLICY_DENIED" },
+      { op_id: "d", status: "failed", row_id: "n1" },
     ],
   };
 
@@ -83,7 +84,8 @@ test("a push answer's results say applied for deduplicated changes too", () => {
     results: [
       { op_id: "a", applied: true, row_id: "n0" },
       { op_id: "b", applied: true, row_id: "n0" },
-      { op_id: "c", applied: false, error: "no" },
+      { op_id: "c", applied: false, error: "no", code: "POLICY_DENIED" },
+      { op_id: "d", applied: false, error: "refused" },
     ],
   });
 });

@@ -99,7 +99,8 @@ describe("a refusal of who we are", () => {
 
     expect(kept).toBe(1);
     expect(asked).toEqual(["0 POST /api/sync/push", "0 GET /api/auth/me"]);
-    expect(world.clock.timersDue).toBe(1); // looks for the event of the accepted write
+    // One looks for the event of the accepted write, one whether the connection is alive.
+    expect(world.clock.timersDue).toBe(2);
     expect(world.changes).toMatchObject([{ row_id: "n1" }]);
   });
 

@@ -86,16 +86,18 @@ test("presence of others is heard, and the end of connections", async () => {
   engine.store.subscribe(changes);
 
   world.socket.receive({ type: "presence", event: "update", data: { x: 1 }, from: "bob" });
-  world.socket.receive({ type: "presence", event: "disconnect", clientId: 7 });
+  world.socket.receive({ type: "presence", event: "disconnect", clientId: 7, from: "bob" });
+  world.socket.receive({ type: "presence", event: "disconnect", clientId: 9 });
   world.socket.receive({ type: "presence", event: "wave", from: "bob" });
   stop();
   world.socket.receive({ type: "presence", event: "disconnect", clientId: 8 });
 
   expect(heard).toEqual([
     { event: "update", from: "bob", data: { x: 1 } },
-    { event: "disconnect", clientId: 7 },
+    { event: "disconnect", clientId: 7, from: "bob" },
+    { event: "disconnect", clientId: 9, from: null },
   ]);
-  expect(changes).toHaveBeenCalledTimes(4);
+  expect(changes).toHaveBeenCalledTimes(5);
 });
 
 test("a topic is heard by those who listen to it", async () => {

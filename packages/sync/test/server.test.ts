@@ -56,7 +56,7 @@ describe.skipIf(URL_GIVEN === undefined)("with a server", () => {
     await until("the row is gone", () => reader.store.get("Todo", id) === null);
 
     expect(writer.mutations.pending()).toEqual([]);
-    expect(reader.status).toEqual({ loaded: true, pulling: false, error: null });
+    expect(reader.status).toEqual({ loaded: true, pulling: false, error: null, identity: "known" });
   });
 
   test("a live query has its rows in order, and keeps them so", async () => {

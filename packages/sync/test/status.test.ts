@@ -10,8 +10,9 @@ import { Browser, calm, World } from "./world.ts";
 function watch(engine: SyncEngine): string[] {
   const seen: string[] = [];
   engine.onStatus(() => {
-    const { loaded, pulling, error } = engine.status;
-    seen.push(`${loaded ? "loaded" : "empty"}${pulling ? " pulling" : ""}${error === null ? "" : ` ${error.message}`}`);
+    const { loaded, pulling, error, identity } = engine.status;
+    const who = identity === "known" ? "" : `${identity}: `;
+    seen.push(`${who}${loaded ? "loaded" : "empty"}${pulling ? " pulling" : ""}${error === null ? "" : ` ${error.message}`}`);
   });
   return seen;
 }
@@ -23,7 +24,7 @@ test("a first pull that ends well makes the replica loaded", async () => {
 
   await engine.pull();
 
-  expect(seen).toEqual(["empty pulling", "loaded"]);
+  expect(seen).toEqual(["unknown: empty pulling", "empty pulling", "loaded"]);
 });
 
 test("one that fails says how, until one succeeds", async () => {
@@ -37,6 +38,7 @@ test("one that fails says how, until one succeeds", async () => {
   await engine.pull();
 
   expect(seen).toEqual([
+    "unknown: empty pulling",
     "empty pulling",
     "empty offline",
     "empty pulling offline",
@@ -105,7 +107,7 @@ test("a server that has forgotten the cursor leaves nothing loaded until it has 
 
   expect(refused.loaded).toBe(false);
   expect(refused.error).toMatchObject({ status: 410 });
-  expect(engine.status).toEqual({ loaded: true, pulling: false, error: null });
+  expect(engine.status).toEqual({ loaded: true, pulling: false, error: null, identity: "known" });
 });
 
 test("a saved replica is loaded without the server", async () => {
@@ -124,4 +126,48 @@ test("a saved replica is loaded without the server", async () => {
 
   expect(second.status).toMatchObject({ loaded: true, pulling: false, error: { message: "offline" } });
   second.stop();
+});
+
+test("whether it is known who we are is told: also when nothing but that could be asked", async () => {
+  const world = new World();
+  const engine = world.engine();
+  world.next("/api/auth/me", new TypeError("offline"));
+
+  await engine.pull();
+  const before = engine.status;
+  await engine.pull();
+
+  expect(before).toMatchObject({ loaded: true, identity: "unknown" });
+  expect(engine.status).toMatchObject({ loaded: true, identity: "known" });
+});
+
+test("a saved replica is shown to whom it was filled for, until the server says who that is", async () => {
+  const world = new World();
+  world.browser = new Browser();
+  const first = await world.live();
+  first.stop();
+  world.next("/api/auth/me", new TypeError("offline"));
+  const second = world.engine();
+
+  await second.start();
+  await calm();
+  const before = second.status.identity;
+  await second.refreshResolvedSession();
+
+  expect([before, second.status.identity]).toEqual(["assumed", "known"]);
+  second.stop();
+});
+
+test("with another token it is not known any more who we are", async () => {
+  const world = new World();
+  world.storage.set("pylon_token", "t0");
+  const engine = await world.live({ token: undefined });
+  const seen: string[] = [];
+  engine.onStatus(() => seen.push(engine.status.identity));
+  world.storage.set("pylon_token", "t1");
+
+  await engine.pull();
+
+  expect(seen[0]).toBe("unknown");
+  expect(seen.at(-1)).toBe("known");
 });

@@ -224,7 +224,7 @@ describe("what is not given", () => {
     expect(engine.connected).toBe(false);
     expect(engine.getCursor()).toEqual({ last_seq: 0 });
     expect(engine.resolvedSession()).toEqual({ userId: null, tenantId: null, isAdmin: false, roles: [] });
-    expect(engine.status).toEqual({ loaded: false, pulling: false, error: null });
+    expect(engine.status).toEqual({ loaded: false, pulling: false, error: null, identity: "unknown" });
   });
 
   test("the cursor given out is a copy", () => {

@@ -120,6 +120,8 @@ export class FakeSocket implements Socket {
   onmessage: WebSocket["onmessage"] = null;
   onclose: WebSocket["onclose"] = null;
   readonly sent: string[] = [];
+  /** Whether the server is there, and answers pings. */
+  answersPings = true;
   readonly #closed: () => void;
   #ended = false;
 
@@ -133,6 +135,7 @@ export class FakeSocket implements Socket {
 
   send(data: string | ArrayBufferLike | Blob | ArrayBufferView): void {
     this.sent.push(String(data));
+    if (data === '{"type":"ping"}' && this.answersPings) queueMicrotask(() => this.receive({ type: "pong" }));
   }
 
   close(): void {
@@ -189,6 +192,8 @@ export class World {
   chance = 1;
   /** The engines' source of chance: always `chance`, unless ids of several engines must differ. */
   random = (): number => this.chance;
+  /** Those who want to know that the network is back. */
+  readonly sleepers = new Set<() => void>();
   /** Set it before an engine is made: what is saved outlives the engine then. */
   browser: Browser | null = null;
 
@@ -207,6 +212,11 @@ export class World {
 
   note(what: string): void {
     this.log.push(`${this.clock.now()} ${what}`);
+  }
+
+  /** The network is back. */
+  wake(): void {
+    for (const wake of [...this.sleepers]) wake();
   }
 
   /** The log since the last look. */
@@ -269,6 +279,10 @@ export class World {
       random: () => this.random(),
       fetch: (url, init) => this.#fetch(new URL(url), init),
       EventSource: undefined,
+      wakeups: (wake) => {
+        this.sleepers.add(wake);
+        return () => void this.sleepers.delete(wake);
+      },
       ...this.browser?.environment(),
       WebSocket: class extends FakeSocket {
         constructor(url: string, protocols: string[] = []) {
