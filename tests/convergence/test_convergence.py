@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 
 from pylon_core.clock import Clock
 from pylon_core.manifest import AppManifest
@@ -66,6 +66,8 @@ SOME = settings(
     stateful_step_count=40,
     deadline=None,
     print_blob=True,
+    # Shrinking ends after five minutes by itself; explaining what was shrunk would go on and says little of steps.
+    phases=[Phase.explicit, Phase.reuse, Phase.generate, Phase.shrink],
     suppress_health_check=[HealthCheck.too_slow],
 )
 

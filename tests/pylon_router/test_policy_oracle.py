@@ -213,7 +213,8 @@ def test_a_push_tells_of_a_taken_value_or_id_alike(world: PolicyWorld) -> None:
 
     for row_id, data, word in (("mine", {"slug": "slug-bob"}, "slug"), ("n-bob", {}, "id")):
         error = f"insert Note: Note already has a row with this {word}."
-        assert pushed(row_id, **data) == [{"op_id": None, "status": "failed", "row_id": row_id, "error": error}]
+        failed = {"op_id": None, "status": "failed", "row_id": row_id, "error": error, "code": "INSERT_FAILED"}
+        assert pushed(row_id, **data) == [failed]
 
 
 @pytest.mark.parametrize("caller", [AuthContext("carl"), ANONYMOUS], ids=["stranger", "anonymous"])

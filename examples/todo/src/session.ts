@@ -33,8 +33,10 @@ export async function signIn(name: string): Promise<void> {
 
 /** For good: nobody can sign in as this guest again. */
 export async function signOut(): Promise<void> {
+  const leaving = me;
   // Without an answer the session stays on the server until it expires; this browser forgets it all the same.
   await request("/api/auth/session", { method: "DELETE" }).catch(() => undefined);
+  if (me !== leaving) return; // by then somebody else may have come
   const storage = getReactStorage();
   storage.remove(storageKey("token"));
   storage.remove(storageKey("me"));

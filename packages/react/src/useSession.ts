@@ -5,7 +5,6 @@ import { useCallback, useEffect, useMemo, useSyncExternalStore } from "react";
 import { sameJson } from "./equality.ts";
 import { externalStore } from "./externalStore.ts";
 import { onPageEvent } from "./pageEvents.ts";
-import { useSyncStatus } from "./useSyncStatus.ts";
 
 export interface SessionResult {
   session: ResolvedSession;
@@ -19,21 +18,34 @@ export interface SessionResult {
   refresh: () => Promise<void>;
 }
 
-const NOBODY: ResolvedSession = { userId: null, tenantId: null, isAdmin: false, roles: [] };
+interface Identified {
+  readonly session: ResolvedSession;
+  readonly identity: IdentityStatus;
+}
+
+const NOBODY: Identified = {
+  session: { userId: null, tenantId: null, isAdmin: false, roles: [] },
+  identity: "unknown",
+};
 
 export function useSession(sync: SyncEngine): SessionResult {
   const store = useMemo(
     () =>
-      externalStore<ResolvedSession>({
-        subscribe: (listener) => sync.store.subscribe(listener),
-        read: () => sync.resolvedSession(),
+      // Both at once: a session of before under an identity of now would be somebody else's.
+      externalStore<Identified>({
+        subscribe: (listener) => {
+          const ends = [sync.store.subscribe(listener), sync.onStatus(listener)];
+          return () => {
+            for (const end of ends) end();
+          };
+        },
+        read: () => ({ session: sync.resolvedSession(), identity: sync.status.identity }),
         keep: (previous, next) => (sameJson(previous, next) ? previous : next),
         empty: NOBODY,
       }),
     [sync],
   );
-  const session = useSyncExternalStore(store.subscribe, store.getSnapshot, store.getServerSnapshot);
-  const { identity } = useSyncStatus(sync);
+  const { session, identity } = useSyncExternalStore(store.subscribe, store.getSnapshot, store.getServerSnapshot);
   const refresh = useCallback(() => sync.refreshResolvedSession(), [sync]);
 
   useEffect(() => {

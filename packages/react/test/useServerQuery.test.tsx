@@ -65,6 +65,7 @@ test("an aggregate is counted again once its rows have come to rest, and not for
   network.last.answer({ rows: [{ count: 1 }] });
   await waitFor(() => expect(result.current.data).toEqual([{ count: 1 }]));
   sync.store.applyChanges([event("insert", "x", {}, "Other")]);
+  expect(network.seen).toHaveLength(1);
 
   const changedAt = performance.now();
   for (const id of ["1", "2", "3"]) sync.store.applyChanges([event("insert", id, {}, "Sale")]);

@@ -37,7 +37,11 @@ def retitle(row_id: str, tx: TxStore) -> None:
 
 @contextmanager
 def flushing(store: PostgresStore) -> Iterator[None]:
-    thread = threading.Thread(target=store.flush)
+    def flush() -> None:
+        while store.flush():
+            pass
+
+    thread = threading.Thread(target=flush)
     thread.start()
     yield
     thread.join(20)
@@ -112,15 +116,15 @@ def test_submitted_work_that_is_locked_out_keeps_none_behind_it_waiting(store: P
         with flushing(store):
             until(lambda: first, seconds=3)
             third = submit(store, note("in the next group"))
-            while store.flush():
-                pass
-            assert [told[0].get()["title"] for told in (first, second, third)] == [
-                "before it",
-                "behind it",
-                "in the next group",
-            ]
-            assert locked_out == []
-            other.rollback()
+            with flushing(store):
+                until(lambda: second and third, seconds=8)
+                assert [told[0].get()["title"] for told in (first, second, third)] == [
+                    "before it",
+                    "behind it",
+                    "in the next group",
+                ]
+                assert [told.get() for told in locked_out] == []
+                other.rollback()
     locked_out[0].get()
     assert sorted(titles(store)) == ["before it", "behind it", "changed at last", "in the next group"]
 
