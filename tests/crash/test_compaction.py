@@ -117,7 +117,8 @@ def check(
         writer.doubtful.clear()
 
 
-def lives(app: Path, database: SqliteDatabase | PostgresDatabase, rounds: int) -> None:
+def lives(app: Path, database: SqliteDatabase | PostgresDatabase, rounds: int) -> Replica:
+    """The replica that followed them all."""
     seed = int(os.environ.get("PYLON_CRASH_SEED") or secrets.randbelow(1 << 32))
     print(f"PYLON_CRASH_SEED={seed}")
     chance = random.Random(seed)
@@ -155,7 +156,7 @@ def lives(app: Path, database: SqliteDatabase | PostgresDatabase, rounds: int) -
         assert "log_keeping_failed" not in server.log.read_text()
         print(f"round {number}: {len(database.rows())} rows, {len(database.log())} entries")
     assert "log_compacted" in (app / "server.log").read_text()
-    assert replica.starts > 0
+    return replica
 
 
 @pytest.mark.timeout(180)
@@ -171,4 +172,5 @@ def test_three_lives_under_a_busy_compactor_on_postgres(tmp_path: Path) -> None:
 @pytest.mark.soak
 @pytest.mark.timeout(7200)
 def test_five_hundred_lives_under_a_busy_compactor(tmp_path: Path) -> None:
-    lives(tmp_path, SqliteDatabase(tmp_path / ".pylon" / "dev.db"), 500)
+    replica = lives(tmp_path, SqliteDatabase(tmp_path / ".pylon" / "dev.db"), 500)
+    assert replica.starts > 0

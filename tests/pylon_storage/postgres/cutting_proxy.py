@@ -19,6 +19,7 @@ class CuttingProxy:
         self._open: set[socket.socket] = set()
         self._passes = threading.Event()
         self._passes.set()
+        self._is_over = False
         self._lock = threading.Lock()
         self._threads = [threading.Thread(target=self._accept, daemon=True)]
         self.url = f"postgresql://postgres@127.0.0.1:{self._listener.getsockname()[1]}/{parts['dbname']}"
@@ -51,6 +52,7 @@ class CuttingProxy:
         """Cut every connection now, and refuse new ones."""
         _end(self._listener)
         with self._lock:
+            self._is_over = True
             doomed = set(self._open)
         for connection in doomed:
             _end(connection)
@@ -63,6 +65,10 @@ class CuttingProxy:
                 return
             server = socket.create_connection(self._target)
             with self._lock:
+                if self._is_over:  # it was accepted just before the end
+                    _end(client)
+                    _end(server)
+                    return
                 self._open |= {client, server}
             for source, sink in ((client, server), (server, client)):
                 thread = threading.Thread(target=self._pass_on, args=(source, sink), daemon=True)
