@@ -6,7 +6,6 @@ anybody else's. Its state has no lock because nothing else touches it: other thr
 append to the log, or add to the relays. Methods without underscore are what the mailbox and feeds may call.
 """
 
-import math
 import socket
 import time
 from collections import deque
@@ -120,12 +119,11 @@ class Dispatcher:
             self.close(connection, close_codes.SERVICE_RESTART, _REPLACED)
 
     def turn(self, is_on: bool) -> None:  # noqa: FBT001 - as it is told
-        """Off, nobody stays connected, and nobody who comes later is told of what was."""
+        """Off, nobody stays connected."""
         self._is_on = is_on
         if not is_on:
             for connection in list(self.connections):
                 self.close(connection, close_codes.SERVICE_RESTART, _REPLACED)
-            self._log.evict_older(math.inf)
 
     def flush_outbox(self, connection: Connection) -> None:
         if connection.state is _OPEN and connection.unsent is None and connection.outbox:

@@ -6,6 +6,7 @@ dispatcher, one thread, does the work. The lock guards starting and stopping.
 """
 
 import itertools
+import math
 import socket
 import threading
 import time
@@ -134,8 +135,12 @@ class Hub:
         self.events.prime(recent(store, self.limits, self._clock), self._clock.monotonic())
 
     def turn(self, is_on: bool) -> None:  # noqa: FBT001 - as it is told
-        """Off, close every socket (1012) and take none, until it is on again."""
+        """Off, close every socket (1012) and take none, until it is on again. Nobody who comes later is told of
+        what was before this call."""
         self._mailbox.post(partial(self._dispatcher.turn, is_on))
+        if not is_on:
+            # Here and now: by the time the dispatcher comes to it, what belongs to the new time may be in the log.
+            self.events.evict_older(math.inf)
 
     def publish(self, events: Sequence[ChangeEvent]) -> None:
         """Take in committed events, in seq order: the listener for ``DataStore.subscribe``. Never blocks."""
