@@ -7,15 +7,12 @@ text that is published is found in either by its shape.
 
 import json
 import socket
-import subprocess
-import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from bench.contenders import Client, free_port, process, wait_for
+from bench.contenders import Client, pocketbase_process, pocketbase_user, pylon_process
 
 SOCKETS_PER_USER = 50
 """A server may bound what one user opens."""
@@ -39,7 +36,6 @@ class Broadcaster:
 
 @contextmanager
 def pylon(folder: Path, cpu: int | None) -> Iterator[Broadcaster]:
-    port = free_port()
     field = {"name": "title", "type": "string", "optional": False, "unique": False}
     manifest = {
         "manifest_version": 1,
@@ -49,17 +45,7 @@ def pylon(folder: Path, cpu: int | None) -> Iterator[Broadcaster]:
         "entities": [{"name": "Note", "fields": [field], "indexes": []}],
         "policies": [{"name": "members", "entity": "Note", "allow": "auth.userId != null"}],
     }
-    (folder / "pylon.manifest.json").write_text(json.dumps(manifest))
-    env = {
-        "PYLON_CORS_ORIGIN": "https://bench.example",
-        "PYLON_ADMIN_TOKEN": "bench-admin",
-        "PYLON_EXTRA_PORTS": "0",
-        "PYLON_HOST": "127.0.0.1",
-        "PYLON_DB_PATH": str(folder / "bench.db"),
-    }
-    command = [sys.executable, "-m", "pylon_cli", "start", str(folder), "--port", str(port)]
-    with process(command, cpu, env, folder / "server.log") as pid:
-        wait_for(port, "/health")
+    with pylon_process(folder, manifest, cpu) as (port, pid):
         writer = Client(port, Client(port).send("POST", "/api/auth/guest")["token"])
         tokens: list[str] = []
 
@@ -83,18 +69,7 @@ def pylon(folder: Path, cpu: int | None) -> Iterator[Broadcaster]:
 
 @contextmanager
 def pocketbase(folder: Path, cpu: int | None) -> Iterator[Broadcaster]:
-    port = free_port()
-    binary = str(Path(sys.executable).with_name("pocketbase"))
-    data = str(folder / "pb_data")
-    identity, password = "bench@example.com", "benchbench1"
-    subprocess.run(
-        [binary, "superuser", "upsert", identity, password, "--dir", data], check=True, capture_output=True
-    )
-    command = [binary, "serve", f"--http=127.0.0.1:{port}", "--dir", data]
-    with process(command, cpu, {}, folder / "server.log") as pid:
-        wait_for(port, "/api/health")
-        admin, user = Client(port), Client(port)
-        admin.token = _signed_in(admin, "_superusers", identity, password)
+    with pocketbase_process(folder, cpu) as (port, pid, admin):
         members = '@request.auth.id != ""'
         admin.send(
             "POST",
@@ -108,9 +83,7 @@ def pocketbase(folder: Path, cpu: int | None) -> Iterator[Broadcaster]:
                 "fields": [{"name": "title", "type": "text", "required": True}],
             },
         )
-        person = {"email": "user@example.com", "password": password, "passwordConfirm": password}
-        admin.send("POST", "/api/collections/users/records", person)
-        user.token = _signed_in(user, "users", person["email"], password)
+        user, _ = pocketbase_user(port, admin)
 
         def open_stream(_number: int) -> tuple[socket.socket, bytes]:
             sock, begun = _opened(port, HERE, "/api/realtime", {"Accept": "text/event-stream"})
@@ -127,15 +100,6 @@ def pocketbase(folder: Path, cpu: int | None) -> Iterator[Broadcaster]:
             open_stream,
             lambda title: user.send("POST", "/api/collections/notes/records", {"title": title}),
         )
-
-
-def _signed_in(client: Client, collection: str, identity: str, password: str) -> str:
-    answer: Any = client.send(
-        "POST",
-        f"/api/collections/{collection}/auth-with-password",
-        {"identity": identity, "password": password},
-    )
-    return str(answer["token"])
 
 
 def _opened(port: int, source: str, path: str, headers: Mapping[str, str]) -> tuple[socket.socket, bytes]:

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 ROWS = 10_000
+PASSWORD = "benchbench1"
 MANIFEST = {
     "manifest_version": 1,
     "name": "bench",
@@ -105,9 +106,10 @@ def wait_for(port: int, path: str) -> None:
 
 
 @contextmanager
-def pylon(folder: Path, cpu: int | None) -> Iterator[Running]:
+def pylon_process(folder: Path, manifest: dict[str, Any], cpu: int | None) -> Iterator[tuple[int, int]]:
+    """Its port and its process id, once it answers."""
     port = free_port()
-    (folder / "pylon.manifest.json").write_text(json.dumps(MANIFEST))
+    (folder / "pylon.manifest.json").write_text(json.dumps(manifest))
     env = {
         "PYLON_CORS_ORIGIN": "https://bench.example",
         "PYLON_ADMIN_TOKEN": "bench-admin",
@@ -118,6 +120,44 @@ def pylon(folder: Path, cpu: int | None) -> Iterator[Running]:
     command = [sys.executable, "-m", "pylon_cli", "start", str(folder), "--port", str(port)]
     with process(command, cpu, env, folder / "server.log") as pid:
         wait_for(port, "/health")
+        yield port, pid
+
+
+@contextmanager
+def pocketbase_process(folder: Path, cpu: int | None) -> Iterator[tuple[int, int, Client]]:
+    """Its port and its process id, once it answers, and its administrator."""
+    port = free_port()
+    binary = str(Path(sys.executable).with_name("pocketbase"))
+    data = str(folder / "pb_data")
+    identity = "bench@example.com"
+    upsert = [binary, "superuser", "upsert", identity, PASSWORD, "--dir", data]
+    subprocess.run(upsert, check=True, capture_output=True)
+    command = [binary, "serve", f"--http=127.0.0.1:{port}", "--dir", data]
+    with process(command, cpu, {}, folder / "server.log") as pid:
+        wait_for(port, "/api/health")
+        admin = Client(port)
+        admin.token = signed_in(admin, "_superusers", identity)["token"]
+        yield port, pid, admin
+
+
+def pocketbase_user(port: int, admin: Client) -> tuple[Client, str]:
+    """A new user, signed in, and its id."""
+    person = {"email": "user@example.com", "password": PASSWORD, "passwordConfirm": PASSWORD}
+    admin.send("POST", "/api/collections/users/records", person)
+    user = Client(port)
+    answer = signed_in(user, "users", person["email"])
+    user.token = answer["token"]
+    return user, answer["record"]["id"]
+
+
+def signed_in(client: Client, collection: str, identity: str) -> Any:
+    path = f"/api/collections/{collection}/auth-with-password"
+    return client.send("POST", path, {"identity": identity, "password": PASSWORD})
+
+
+@contextmanager
+def pylon(folder: Path, cpu: int | None) -> Iterator[Running]:
+    with pylon_process(folder, MANIFEST, cpu) as (port, pid):
         guest = Client(port).send("POST", "/api/auth/guest")
         user = Client(port, guest["token"])
         ids = fill(user, "/api/entities/Note", guest["user_id"], folder)
@@ -148,19 +188,7 @@ def pylon(folder: Path, cpu: int | None) -> Iterator[Running]:
 
 @contextmanager
 def pocketbase(folder: Path, cpu: int | None) -> Iterator[Running]:
-    port = free_port()
-    binary = str(Path(sys.executable).with_name("pocketbase"))
-    data = str(folder / "pb_data")
-    credentials = ["bench@example.com", "benchbench1"]
-    subprocess.run([binary, "superuser", "upsert", *credentials, "--dir", data], check=True, capture_output=True)
-    command = [binary, "serve", f"--http=127.0.0.1:{port}", "--dir", data]
-    with process(command, cpu, {}, folder / "server.log") as pid:
-        wait_for(port, "/api/health")
-        admin = Client(port)
-        sign_in = "/api/collections/_superusers/auth-with-password"
-        admin.token = admin.send("POST", sign_in, dict(zip(("identity", "password"), credentials, strict=True)))[
-            "token"
-        ]
+    with pocketbase_process(folder, cpu) as (port, pid, admin):
         rule = "owner = @request.auth.id"
         admin.send(
             "POST",
@@ -179,16 +207,7 @@ def pocketbase(folder: Path, cpu: int | None) -> Iterator[Running]:
                 "indexes": ["CREATE INDEX by_owner ON notes (owner)"],
             },
         )
-        password = "userpassword1"
-        person = {"email": "user@example.com", "password": password, "passwordConfirm": password}
-        admin.send("POST", "/api/collections/users/records", person)
-        signed_in = Client(port).send(
-            "POST",
-            "/api/collections/users/auth-with-password",
-            {"identity": person["email"], "password": password},
-        )
-        user_id = signed_in["record"]["id"]
-        user = Client(port, signed_in["token"])
+        user, user_id = pocketbase_user(port, admin)
         ids = fill(user, "/api/collections/notes/records", user_id, folder)
 
         def rows() -> int:
@@ -199,7 +218,7 @@ def pocketbase(folder: Path, cpu: int | None) -> Iterator[Running]:
             name="pocketbase",
             url=f"http://127.0.0.1:{port}",
             pid=pid,
-            token=signed_in["token"],
+            token=str(user.token),
             user_id=user_id,
             row_path="/api/collections/notes/records/",
             create_path="/api/collections/notes/records",

@@ -63,7 +63,7 @@ class SqliteSite:
             database.close()
 
     def harm(self, kind: FaultKind, chance: random.Random) -> None:
-        raise NotImplementedError("there is no database server")
+        raise ValueError("there is no database server to harm")
 
 
 class PostgresSite:

@@ -9,6 +9,7 @@ run says what everybody tries.
 import http.client
 import random
 import threading
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Any
 
@@ -61,7 +62,7 @@ export default mutation({
 """
 
 
-class Actor:
+class Actor(ABC):
     """A thread that does one step after the other, at random intervals, until it is told to stop."""
 
     def __init__(self, name: str, seed: int, stop: threading.Event) -> None:
@@ -84,8 +85,8 @@ class Actor:
     def next_tag(self) -> str:
         return f"{self.name}-{next(self._numbers)}"
 
-    def step(self) -> None:
-        raise NotImplementedError
+    @abstractmethod
+    def step(self) -> None: ...
 
     def _run(self) -> None:
         try:

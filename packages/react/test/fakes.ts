@@ -72,14 +72,22 @@ export interface Seen {
   fail(): void;
 }
 
-/** Puts `fetch` aside: requests wait in `seen` until the test answers them. `restore` puts it back. */
+/** The servers that a `FakeFetch` stands for. */
+const FAKED = new Set(["http://test", "http://localhost:4321"]);
+
+/**
+ * Puts `fetch` aside: requests wait in `seen` until the test answers them. `restore` puts it back.
+ *
+ * Requests to another server go there: an engine that an earlier test stopped may have one under way.
+ */
 export class FakeFetch {
   readonly seen: Seen[] = [];
   readonly #real = globalThis.fetch;
 
   constructor() {
-    const fake = (url: string, init: RequestInit = {}): Promise<Response> =>
-      new Promise((resolve, reject) => {
+    const fake = (url: string, init: RequestInit = {}): Promise<Response> => {
+      if (!FAKED.has(new URL(url).origin)) return this.#real(url, init);
+      return new Promise((resolve, reject) => {
         init.signal?.addEventListener("abort", () => reject(new DOMException("aborted", "AbortError")));
         this.seen.push({
           method: init.method ?? "GET",
@@ -92,6 +100,7 @@ export class FakeFetch {
           fail: () => reject(new TypeError("nobody answers")),
         });
       });
+    };
     globalThis.fetch = Object.assign(fake, { preconnect: () => undefined }) as typeof fetch;
   }
 

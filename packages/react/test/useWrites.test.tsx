@@ -137,7 +137,7 @@ test("the engine is had in a render without being started by it, and who waits f
   await server.stop();
 });
 
-test("what is created has its id at once", () => {
+test("what is created has its id at once", async () => {
   const insert = spyOn(console, "warn").mockImplementation(() => undefined);
   const server = new StandIn();
   freshClient();
@@ -147,8 +147,10 @@ test("what is created has its id at once", () => {
   const made = result.current.create({ title: "milk" });
 
   expect(db.sync.store.get("Todo", made.id)).toMatchObject({ title: "milk" });
-  expect(db.create("Todo", { id: "a" }).id).toBe("a");
+  const named = db.create("Todo", { id: "a" });
+  expect(named.id).toBe("a");
+  await Promise.all([made.sent, named.sent]);
   db.sync.stop();
   insert.mockRestore();
-  return server.stop();
+  await server.stop();
 });

@@ -6,6 +6,7 @@ transaction stays usable. The first behind BEGIN or a savepoint needs none of it
 has no reason to refuse, such as that of the text index, goes along with the next statement.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -44,7 +45,26 @@ _ROLLBACK = b"ROLLBACK"
 _UNDO = b"ROLLBACK TO statement; RELEASE statement"
 
 
-class SingleStatements:
+class WholeResults(ABC):
+    """What follows from reading whole results, as libpq does anyway."""
+
+    __slots__ = ()
+
+    @abstractmethod
+    def all(self, text: str, params: Sequence[Any] = ()) -> list[Columns]: ...
+
+    def bounded(self, text: str, params: Sequence[Any], chars_max: int) -> list[Columns]:
+        return within(self.all(text, params), chars_max)
+
+    def one(self, text: str, params: Sequence[Any] = ()) -> Columns | None:
+        found = self.all(text, params)
+        return found[0] if found else None
+
+    def write(self, text: str, params: Sequence[Any] = ()) -> None:
+        self.all(text, params)
+
+
+class SingleStatements(WholeResults):
     """Reads, each of the newest committed state. Used by one thread at a time."""
 
     __slots__ = ("_loan",)
@@ -61,16 +81,6 @@ class SingleStatements:
             return self._run(text, params)
         except Restart as lost:
             raise _gone() from lost
-
-    def bounded(self, text: str, params: Sequence[Any], chars_max: int) -> list[Columns]:
-        return within(self.all(text, params), chars_max)
-
-    def one(self, text: str, params: Sequence[Any] = ()) -> Columns | None:
-        found = self.all(text, params)
-        return found[0] if found else None
-
-    def write(self, text: str, params: Sequence[Any] = ()) -> None:
-        self.all(text, params)
 
     def _run(self, text: str, params: Sequence[Any]) -> list[Columns]:
         connection = self._loan.connection
@@ -91,7 +101,7 @@ class _Write:
     params: Sequence[Any]
 
 
-class TransactionStatements:
+class TransactionStatements(WholeResults):
     """A transaction that begins with its first statement. Used by one thread at a time.
 
     Once a ``Restart`` was raised, every further statement raises it, so that a caller who went on regardless
@@ -111,16 +121,6 @@ class TransactionStatements:
             return _rows_of(self._run(numbered(text), params))
         except ENCODING_ERRORS as error:
             raise refused(error) from error
-
-    def bounded(self, text: str, params: Sequence[Any], chars_max: int) -> list[Columns]:
-        return within(self.all(text, params), chars_max)
-
-    def one(self, text: str, params: Sequence[Any] = ()) -> Columns | None:
-        found = self.all(text, params)
-        return found[0] if found else None
-
-    def write(self, text: str, params: Sequence[Any] = ()) -> None:
-        self.all(text, params)
 
     def _run(self, text: bytes, params: Sequence[Any]) -> Cursor:
         if self.is_over:

@@ -14,14 +14,13 @@ import psycopg
 
 from pylon_core.turns import blocking
 from pylon_http import DataError
-from pylon_storage.budget import within
 from pylon_storage.dialect import Dialect
 from pylon_storage.postgres import changelog
 from pylon_storage.postgres.connection import Connection, roll_back
 from pylon_storage.postgres.dialect import PostgresDialect
 from pylon_storage.postgres.placeholders import numbered
 from pylon_storage.postgres.pool import Pool
-from pylon_storage.postgres.statements import TransactionStatements
+from pylon_storage.postgres.statements import TransactionStatements, WholeResults
 from pylon_storage.postgres.translate import Restart, refused
 from pylon_storage.statements import Columns, Statements, Tables
 from pylon_storage.upkeep import Upkeep
@@ -88,7 +87,7 @@ class PostgresUpkeep:
                 surveyor.cancel_safe(timeout=CANCEL_SECONDS)
 
 
-class SurveyStatements:
+class SurveyStatements(WholeResults):
     """Each statement by itself. Used by one thread at a time."""
 
     def __init__(self, connection: Connection) -> None:
@@ -101,16 +100,6 @@ class SurveyStatements:
                 return [] if cursor.description is None else cursor.fetchall()
         except psycopg.Error as error:
             raise refused(error) from error
-
-    def bounded(self, text: str, params: Sequence[Any], chars_max: int) -> list[Columns]:
-        return within(self.all(text, params), chars_max)
-
-    def one(self, text: str, params: Sequence[Any] = ()) -> Columns | None:
-        found = self.all(text, params)
-        return found[0] if found else None
-
-    def write(self, text: str, params: Sequence[Any] = ()) -> None:
-        self.all(text, params)
 
 
 _statements: type[Statements] = SurveyStatements
