@@ -1,0 +1,188 @@
+"""Durable workflows as values, and what the engine asks of the place where they are kept (contract 09 §5, §8).
+
+An instance is a function that has run up to some point, told by what happened on the way: ``steps``, and how many
+durable operations it has behind it. Each transition is one transaction: the instance, the records it adds, the
+events it takes, and the job that will carry the instance on.
+"""
+
+import enum
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
+
+import msgspec
+
+from pylon_http.jobs import JobClaim
+
+NULL = msgspec.Raw(b"null")
+
+
+class WorkflowStatus(enum.StrEnum):
+    PENDING = "Pending"
+    RUNNING = "Running"
+    SLEEPING = "Sleeping"
+    WAITING = "WaitingForEvent"
+    COMPLETED = "Completed"
+    FAILED = "Failed"
+    CANCELLED = "Cancelled"
+
+    @property
+    def is_final(self) -> bool:
+        return self in (WorkflowStatus.COMPLETED, WorkflowStatus.FAILED, WorkflowStatus.CANCELLED)
+
+
+class StepStatus(enum.StrEnum):
+    COMPLETED = "Completed"
+    FAILED = "Failed"
+    SKIPPED = "Skipped"
+    """An event that did not come in time."""
+
+
+class WorkflowDefinition(msgspec.Struct, frozen=True):
+    """What is known of a workflow before it runs. ``file`` is empty for one that an outside runner has."""
+
+    name: str
+    description: str = ""
+    file: str = ""
+    max_retries: int = 3
+    step_timeout_secs: int = 60
+
+
+class WorkflowStep(msgspec.Struct, frozen=True, kw_only=True):
+    """One record of the history: an attempt at a step, an event that came, a child that ended."""
+
+    name: str
+    status: StepStatus
+    recorded_ms: int
+    output: msgspec.Raw = NULL
+    error: str | None = None
+    duration_ms: int | None = None
+    retry_count: int = 0
+    """The number of the attempt, from 1, where it failed."""
+
+
+class WorkflowInstance(msgspec.Struct, frozen=True, kw_only=True):
+    """Times are milliseconds since the Unix epoch. ``version`` counts transitions."""
+
+    id: str
+    name: str
+    input: msgspec.Raw
+    status: WorkflowStatus = WorkflowStatus.PENDING
+    steps: tuple[WorkflowStep, ...] = ()
+    output: msgspec.Raw = NULL
+    error: str | None = None
+    created_ms: int
+    started_ms: int | None = None
+    completed_ms: int | None = None
+    wake_ms: int | None = None
+    """When a sleep is over, or the wait for an event."""
+    waiting_for: str | None = None
+    current_step: int = 0
+    max_retries: int = 3
+    parent_id: str | None = None
+    version: int = 0
+
+
+class WorkflowEvent(msgspec.Struct, frozen=True):
+    """An event that was sent to an instance and not taken yet; ``number`` tells them apart and orders them."""
+
+    number: int
+    name: str
+    data: msgspec.Raw
+
+
+class SentEvent(msgspec.Struct, frozen=True):
+    workflow_id: str
+    name: str
+    data: msgspec.Raw
+
+
+class Transition(msgspec.Struct, frozen=True, kw_only=True):
+    """From one state of an instance to the next.
+
+    ``resume_ms`` is when the engine is to go on with it (0: at once); ``None`` leaves that to an event, or to
+    whoever makes the transition. ``sent`` goes to other instances, ``children`` begin.
+    """
+
+    instance: WorkflowInstance
+    records: tuple[WorkflowStep, ...] = ()
+    taken: tuple[int, ...] = ()
+    resume_ms: int | None = None
+    sent: tuple[SentEvent, ...] = ()
+    children: tuple[WorkflowInstance, ...] = ()
+
+
+Decide = Callable[[WorkflowInstance, Sequence[WorkflowEvent]], Transition | None]
+"""What to make of an instance and the events that wait for it; ``None``: nothing. Pure, since it may be asked
+again; may raise to refuse."""
+
+
+class WorkflowStore(Protocol):
+    """The instances of one database. Any thread may call any method; writes are durable when they return."""
+
+    def start(self, instance: WorkflowInstance) -> bool:
+        """Keep a new instance, and have the engine begin it; false when there is one of that id already."""
+
+    def load(self, workflow_id: str) -> WorkflowInstance | None: ...
+
+    def page(self, status: WorkflowStatus | None, after: str | None, limit: int) -> Sequence[WorkflowInstance]:
+        """Newest first, those behind ``after``."""
+
+    def change(self, workflow_id: str, decide: Decide, claim: JobClaim | None = None) -> WorkflowInstance | None:
+        """Make a transition in one transaction; the instance as it is then, ``None`` when there is none.
+
+        With a ``claim``, only while it holds (``JobLost``); its job is then completed when the transition has a
+        ``resume_ms``, waits for an event or is the last, and kept when the caller goes on with the instance.
+        """
+
+    def send(self, event: SentEvent) -> bool:
+        """Keep an event for an instance until it waits for it, and wake that; false when there is none, or it is
+        over."""
+
+    def forget(self, ended_before_ms: int, limit: int) -> int:
+        """Remove instances that ended before that, children after their parents; how many."""
+
+
+def seconds_text(time_ms: int | None) -> str | None:
+    """A time as workflows tell it on the wire: ``"1767225600Z"``."""
+    return None if time_ms is None else f"{time_ms // 1000}Z"
+
+
+def instance_to_wire(instance: WorkflowInstance) -> dict[str, Any]:
+    """Contract 09 §5.1; every key is always there."""
+    return {
+        "id": instance.id,
+        "name": instance.name,
+        "input": instance.input,
+        "status": instance.status,
+        "steps": steps_to_wire(instance.steps),
+        "output": instance.output,
+        "error": instance.error,
+        "created_at": seconds_text(instance.created_ms),
+        "started_at": seconds_text(instance.started_ms),
+        "completed_at": seconds_text(instance.completed_ms),
+        "wake_at": None if instance.wake_ms is None else instance.wake_ms // 1000,
+        "waiting_for": instance.waiting_for,
+        "current_step": instance.current_step,
+        "max_retries": instance.max_retries,
+        "parent_id": instance.parent_id,
+    }
+
+
+def steps_to_wire(steps: Sequence[WorkflowStep], *, lower_case: bool = False) -> list[dict[str, Any]]:
+    """Contract 09 §5.2; a runner wants its statuses in lower case."""
+    return [_step_to_wire(f"step_{index}", step, lower_case=lower_case) for index, step in enumerate(steps)]
+
+
+def _step_to_wire(step_id: str, step: WorkflowStep, *, lower_case: bool) -> dict[str, Any]:
+    recorded = seconds_text(step.recorded_ms)
+    return {
+        "step_id": step_id,
+        "name": step.name,
+        "status": step.status.lower() if lower_case else step.status,
+        "output": step.output,
+        "error": step.error,
+        "started_at": recorded,
+        "completed_at": recorded,
+        "duration_ms": step.duration_ms,
+        "retry_count": step.retry_count,
+    }

@@ -1,0 +1,1 @@
+"""Durable workflows: the state machine, the engine that drives it, the runners that execute passes."""
