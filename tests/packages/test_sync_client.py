@@ -155,6 +155,7 @@ def test_a_wheel_carries_the_typescript_and_an_editable_install_does_not(
     included = {
         str(ROOT / "packages/sync/dist/sync.js"): "pylon_runtime/client/sync.js",
         str(ROOT / "packages/functions/src"): "pylon_functions/typescript",
+        str(ROOT / "packages/sdk/src"): "pylon_runtime/sdk",
     }
     assert build_data["force_include"] == (included if carried else {})
 
@@ -168,7 +169,7 @@ def test_a_client_that_does_not_parse_fails_the_build_with_what_bun_said(tmp_pat
         hatch_build.bundle_sync_client(tmp_path, tmp_path / "sync.js")
 
 
-def test_a_built_wheel_holds_the_client_and_the_functions_runtime(tmp_path: Path) -> None:
+def test_a_built_wheel_holds_the_client_the_functions_runtime_and_the_sdk(tmp_path: Path) -> None:
     checkout = tmp_path / "checkout"
     ignore = shutil.ignore_patterns("node_modules", "dist", "__pycache__")
     for folder in ("src", "packages"):
@@ -185,3 +186,4 @@ def test_a_built_wheel_holds_the_client_and_the_functions_runtime(tmp_path: Path
         names = set(archive.namelist())
     assert "pylon_runtime/client/sync.js" in names
     assert "pylon_functions/typescript/runtime.ts" in names
+    assert "pylon_runtime/sdk/preload.ts" in names

@@ -116,6 +116,19 @@ export class DocumentStore {
     });
   }
 
+  /** Remove what is saved of these rows, save documents with unsent edits. */
+  async forget(owner: string, rows: readonly RowName[]): Promise<void> {
+    await this.#run("readwrite", async (documents, snapshots) => {
+      const keys = rows.map((row) => keyOf(owner, row));
+      const heads = await Promise.all(keys.map((key) => settled<Head | undefined>(documents.get(key))));
+      for (const head of heads) {
+        if (head === undefined || head.unsent) continue;
+        documents.delete(head.key);
+        snapshots.delete(head.key);
+      }
+    });
+  }
+
   /** The rows of `owner` with edits that the server does not have. */
   async unsentRows(owner: string): Promise<RowName[]> {
     const heads = await this.#run("readonly", (documents) => settled<Head[]>(documents.getAll()));

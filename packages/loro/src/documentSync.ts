@@ -23,6 +23,8 @@ export interface ServerPort {
 export interface DocumentStatus extends UploadStatus {
   /** Whether the document is here, as the server or this device has it; before that it is empty, whatever the row says. */
   readonly loaded: boolean;
+  /** The row's document before this one, when it had edits that the server never had: they are nowhere else. */
+  readonly lost: LoroDoc | null;
 }
 
 export class DocumentSync {
@@ -33,13 +35,15 @@ export class DocumentSync {
   readonly #uploader: Uploader;
   readonly #listeners = new Set<() => void>();
   #keeper: Keeper | null = null;
-  #status: DocumentStatus = { unsent: false, error: null, loaded: false };
+  #status: DocumentStatus = { unsent: false, error: null, loaded: false, lost: null };
   /** Whether this is the document that the registry gives out for the row. */
   #registered = true;
   #followers = 0;
   #subscribed = false;
   /** Whether the server could not know the row when it was subscribed to. */
   #awaitsRow = false;
+  /** Whether the row went while there were unsent edits of it. */
+  #rowIsGone = false;
   /** Lets the document go, which is held while it has unsent edits. */
   #hold: (() => void) | null = null;
 
@@ -93,6 +97,7 @@ export class DocumentSync {
         this.#loaded();
         this.#uploader.serverHolds(version);
       },
+      lost: (doc) => this.#show(doc),
       progress: () => ({ held: this.#uploader.held, unsent: this.status.unsent }),
     });
     this.#keeper.changed(true);
@@ -104,6 +109,23 @@ export class DocumentSync {
     if (isWhole) this.#loaded();
     this.#uploader.serverHolds(versionAtEnd(payload), isWhole);
     this.#keeper?.changed(false);
+    if (isWhole && this.#rowIsGone) {
+      this.#rowIsGone = false;
+      this.#uploader.retry();
+    }
+  }
+
+  /** The server says that the row is gone, deleted or hidden. So is the document, unless there are unsent edits of it. */
+  rowWent(): void {
+    this.#rowIsGone = true;
+    if (!this.status.unsent) void this.discard();
+  }
+
+  /** The server has another document for the row: what was not sent of the one before can be nowhere in it. */
+  succeeds(before: DocumentSync): void {
+    const { unsent, lost } = before.status;
+    before.#supersede();
+    if (unsent || lost !== null) this.#show(unsent ? before.#doc : lost);
   }
 
   /** There is a new connection: the server sends the document again, and may be there again. */
@@ -151,6 +173,21 @@ export class DocumentSync {
     void this.#keeper?.flush();
     this.#keeper = null;
     this.#letGo();
+  }
+
+  /** Nothing is sent or saved any more, and what is saved is not ours to remove: our successor writes over it. */
+  #supersede(): void {
+    this.#registered = false;
+    this.#uploader.stop();
+    this.#keeper?.stop();
+    this.#keeper = null;
+    this.#letGo();
+    this.#unsubscribe();
+  }
+
+  #show(lost: LoroDoc | null): void {
+    console.warn(`pylon: ${this.row.entity}/${this.row.rowId} has another document now, without the edits that were unsent`);
+    this.#enter({ ...this.#status, lost });
   }
 
   /** The server does not know the row yet, so it did not take note of our subscription. */

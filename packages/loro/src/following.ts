@@ -34,6 +34,7 @@ class Following {
     this.#store = store;
     this.#stops = [
       engine.store.subscribe(() => this.#lookAtOwner()),
+      engine.store.onDelete((rows) => this.#rowsWent(rows)),
       engine.onStatus(() => this.#lookAtOwner()),
       engine.subscribeConnection(() => this.#connectionChanged()),
       engine.mutations.subscribe(() => this.#each((sync) => sync.queueChanged())),
@@ -44,7 +45,7 @@ class Following {
           return () => void this.#unsentListeners.delete(listener);
         },
       }),
-      registry.onDrop((doc) => this.#dropped(doc)),
+      registry.onDrop((doc, successor) => this.#dropped(doc, successor)),
       onPageHide(() => this.#each((sync) => void sync.flush())),
     ];
     this.#lookAtOwner();
@@ -113,7 +114,7 @@ class Following {
 
   #receive(bytes: Uint8Array): void {
     const frame = decodeCrdtFrame(bytes);
-    if (frame === null || !this.#registry.import(frame.entity, frame.rowId, frame.payload)) return;
+    if (frame === null || !this.#registry.receive(frame)) return;
     this.#syncs.get(this.#registry.doc(frame.entity, frame.rowId))?.received(frame);
   }
 
@@ -157,10 +158,24 @@ class Following {
       .some(({ change }) => change.kind === "insert" && change.entity === entity && change.row_id === rowId);
   }
 
-  #dropped(doc: LoroDoc): void {
-    this.#syncs.get(doc)?.dropped();
+  #dropped(doc: LoroDoc, successor: LoroDoc | null): void {
+    const sync = this.#syncs.get(doc);
     this.#syncs.delete(doc);
+    if (sync === undefined) return;
+    if (successor === null) sync.dropped();
+    else this.sync(sync.row, successor).succeeds(sync);
     this.#unsentChanged();
+  }
+
+  /** Documents of rows that are gone are forgotten, here and on the device, save those with unsent edits. */
+  #rowsWent(rows: readonly RowName[]): void {
+    const names = new Set(rows.map(({ entity, rowId }) => JSON.stringify([entity, rowId])));
+    this.#each((sync) => {
+      if (names.delete(JSON.stringify([sync.row.entity, sync.row.rowId]))) sync.rowWent();
+    });
+    if (this.#store === null || this.#owner === null) return;
+    const closed = rows.filter(({ entity, rowId }) => names.has(JSON.stringify([entity, rowId])));
+    this.#store.forget(this.#owner, closed).catch((error: unknown) => console.warn("pylon: a document was not removed", error));
   }
 
   #unsentChanged(): void {

@@ -1,5 +1,6 @@
 /**
- * Keeps one document on the device: takes over what was saved, then saves what comes.
+ * Keeps one document on the device: takes over what was saved, then saves what comes. What was saved of another document
+ * of the row is not taken over but written over.
  *
  * Edits of ours are saved soon, what others did a little later; either way what comes meanwhile is saved in one go. The
  * snapshot is written anew when the tail since it has grown long. After a failure nothing more is saved, which is said
@@ -7,7 +8,10 @@
  */
 
 import type { LoroDoc } from "loro-crdt";
-import { type DocumentChange, type DocumentStore, type RowName, SavedElsewhereError } from "./documentStore.ts";
+import {
+  type DocumentChange, type DocumentStore, type RowName, type SavedDocument, SavedElsewhereError,
+} from "./documentStore.ts";
+import { anotherDocument } from "./lineage.ts";
 import { decodeVersion, encodeVersion, exportSince, type Version, versionOf } from "./versions.ts";
 
 const OWN_EDITS_AFTER_MS = 30;
@@ -19,6 +23,8 @@ export interface KeeperHooks {
   import(bytes: Uint8Array): boolean;
   /** The server held this much of what was saved. */
   serverHeld(version: Version): void;
+  /** Another document of the row was saved, with edits that the server never had. */
+  lost(doc: LoroDoc): void;
   /** What the server holds now, and whether it lacks something. */
   progress(): { held: Version; unsent: boolean };
 }
@@ -29,8 +35,8 @@ export class Keeper {
   readonly #store: DocumentStore;
   readonly #owner: string;
   readonly #hooks: KeeperHooks;
-  /** What is saved, as far as we know. */
-  #saved: { version: Version; generation: number } | null = null;
+  /** What is saved, as far as we know; without a version when it is no state of our document. */
+  #saved: { version: Version | null; generation: number } | null = null;
   #last: Promise<void>;
   #timer: { handle: ReturnType<typeof setTimeout>; dueMs: number } | null = null;
   #broken = false;
@@ -62,6 +68,13 @@ export class Keeper {
     return (this.#last = this.#last.then(() => this.#try(() => this.#save())));
   }
 
+  /** Save nothing any more, and leave what is saved. */
+  stop(): void {
+    if (this.#timer !== null) clearTimeout(this.#timer.handle);
+    this.#timer = null;
+    this.#broken = true;
+  }
+
   /** Forget what is saved. */
   forget(): Promise<void> {
     if (this.#timer !== null) clearTimeout(this.#timer.handle);
@@ -72,13 +85,23 @@ export class Keeper {
   async #load(): Promise<void> {
     this.#saved = null;
     const saved = await this.#store.load(this.#owner, this.#row);
-    if (saved === null) return;
+    if (saved === null || this.#isAnother(saved)) return;
     if (!this.#hooks.import(saved.snapshot) || !this.#hooks.import(saved.tail)) {
       await this.#store.remove(this.#owner, this.#row);
       throw new Error("what was saved of the document cannot be read");
     }
     this.#saved = { version: decodeVersion(saved.version), generation: saved.generation };
     this.#hooks.serverHeld(decodeVersion(saved.held));
+  }
+
+  #isAnother(saved: SavedDocument): boolean {
+    const other = anotherDocument(this.#doc, this.#hooks.progress().held, saved.snapshot);
+    if (other === null) return false;
+    this.#saved = { version: null, generation: saved.generation };
+    other.import(saved.tail);
+    if (saved.unsent) this.#hooks.lost(other);
+    this.changed(true);
+    return true;
   }
 
   /** What another tab has saved meanwhile is taken over first. */
@@ -98,7 +121,8 @@ export class Keeper {
     if (version.size === 0) return;
     const { held, unsent } = this.#hooks.progress();
     const progress = { held: encodeVersion(held), unsent };
-    const tail = this.#saved === null ? null : exportSince(this.#doc, this.#saved.version);
+    const since = this.#saved?.version ?? null;
+    const tail = since === null ? null : exportSince(this.#doc, since);
     if (this.#saved !== null && tail !== null && tail.length <= TAIL_BYTES_MAX) {
       this.#saved.generation = await this.#put({ ...progress, tail });
       return;

@@ -90,9 +90,11 @@ export class Uploader {
 
   /** Send what is new, unless that is being done or waits for another attempt. Never rejects. */
   async send(): Promise<void> {
-    if (this.#stopped || this.#sending || this.#waiting !== null || !this.#unsent()) return;
-    this.#sending = true;
+    if (this.#stopped || !this.#unsent()) return;
+    // Also while a request is under way: the server may have told of all that it carries, and this is new.
     this.#show(this.#status.error);
+    if (this.#sending || this.#waiting !== null) return;
+    this.#sending = true;
     try {
       while (this.#unsent() && !this.#stopped) await this.#sendOnce();
       this.#show(null);

@@ -12,7 +12,7 @@ export interface CollabStatus extends DocumentStatus {
   discard: () => Promise<void>;
 }
 
-const NOTHING_YET: DocumentStatus = { unsent: false, error: null, loaded: false };
+const NOTHING_YET: DocumentStatus = { unsent: false, error: null, loaded: false, lost: null };
 
 export function useCollabStatus(entity: string, id: string): CollabStatus {
   // Ties the document before the effect of `subscribe` below looks for it.

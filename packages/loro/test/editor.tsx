@@ -7,7 +7,7 @@ import { act, renderHook, waitFor } from "../../react/test/dom.ts";
 import { db, init } from "@pylonsync/react";
 import { freshClient } from "../../react/test/fakes.ts";
 import {
-  useCollabCounter, useCollabMovableList, useCollabRow, useCollabStatus, useCollabText, useCollabTree,
+  globalRegistry, useCollabCounter, useCollabMovableList, useCollabRow, useCollabStatus, useCollabText, useCollabTree,
 } from "../src/index.ts";
 
 const { PYLON_TEST_URL: url = "", PYLON_TEST_ROW: row = "", PYLON_TEST_TOKEN: token = "" } = process.env;
@@ -26,9 +26,22 @@ const { result } = renderHook(() => ({
   fields: useCollabRow("Note", row),
   status: useCollabStatus("Note", row),
 }));
-await waitFor(() => {
-  if (!db.sync.connected || !result.current.text[0].startsWith("start;")) throw new Error("not there yet");
-}, PATIENCE);
+/** Wait for something; when it does not come, say how things stood. */
+async function until(what: string, holds: () => boolean): Promise<void> {
+  const begun = performance.now();
+  await waitFor(() => {
+    if (!holds()) throw new Error("not yet");
+  }, PATIENCE).catch(async () => {
+    const { status, fields, votes, text } = result.current;
+    const shown = { text: text[0], votes: votes[0], fields: fields[0] };
+    const { body, votes: count, row: plain } = globalRegistry.doc("Note", row).toJSON() as Record<string, unknown>;
+    const stored = await db.sync.request(`/api/entities/Note/${row}`).catch((error: unknown) => error);
+    const state = { status, shown, held: { text: body, votes: count, fields: plain }, stored, link: db.sync.connection, pulled: db.sync.status };
+    throw new Error(`${name} waited ${Math.round(performance.now() - begun)} ms for ${what}: ${Bun.inspect(state)}`);
+  });
+}
+
+await until("the row's document", () => db.sync.connected && result.current.text[0].startsWith("start;"));
 
 for (let n = 0; n < EDITS; n++) {
   act(() => {
@@ -50,11 +63,11 @@ for (let n = 0; n < EDITS; n++) {
 }
 act(() => result.current.fields[1]({ [`title_${name}`]: "done" }));
 
-await waitFor(() => {
+await until("the others to be done, and the server to have all", () => {
   const [fields] = result.current.fields;
   const done = [name, ...others].every((editor) => fields[`title_${editor}`] === "done");
-  if (!done || result.current.status.unsent) throw new Error("others are not done");
-}, PATIENCE);
+  return done && !result.current.status.unsent;
+});
 const { text, votes, steps, outline, fields } = result.current;
 const names = (nodes: typeof outline.nodes): unknown[] => nodes.map(({ data, children }) => [data.name, names(children)]);
 console.log(JSON.stringify({

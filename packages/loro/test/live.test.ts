@@ -60,7 +60,10 @@ describe.skipIf(URL_OF_SERVER === "")("with a server", () => {
     const [ann, bob] = await Promise.all([guest(), guest()]);
     const { id } = await note(ann.token);
 
-    const [first, second] = await Promise.all([editor(id, ann.token, ["a", "b"]), editor(id, bob.token, ["b", "a"])]);
+    const ends = await Promise.allSettled([editor(id, ann.token, ["a", "b"]), editor(id, bob.token, ["b", "a"])]);
+    const failures = ends.flatMap((end) => (end.status === "rejected" ? [String(end.reason)] : []));
+    if (failures.length > 0) throw new Error(failures.join("\n"));
+    const [first, second] = ends.map((end) => (end.status === "fulfilled" ? end.value : undefined));
 
     expect(second).toEqual(first!);
     expect(first).toMatchObject({ votes: 50, fields: { title_a: "done", title_b: "done" } });

@@ -64,6 +64,18 @@ export class CrdtServer extends StandIn {
     this.docs.set(rowId, new LoroDoc());
   }
 
+  /** The row is made again: with a document of its own, that has a name. */
+  remake(rowId: string, text: string): void {
+    this.docs.set(rowId, namedDocument(text));
+    this.sendAll(rowId);
+  }
+
+  /** Tell everybody that a row is gone, deleted or hidden. */
+  tellGone(rowId: string, seq: number): void {
+    const event = { seq, entity: "Note", row_id: rowId, kind: "delete", timestamp: "" };
+    for (const socket of this.sockets) socket.send(JSON.stringify(event));
+  }
+
   sendAll(rowId: string): void {
     for (const socket of this.sockets) if (this.#followed(socket).has(rowId)) socket.sendBinary(this.frame(rowId));
   }
@@ -83,8 +95,12 @@ export class CrdtServer extends StandIn {
     const refusal = this.refusals.shift();
     if (refusal !== undefined) return refusal;
     if (this.refuse !== null) return Response.json({ error: { code: "NO", message: "no" } }, { status: this.refuse });
+    const update = Uint8Array.from(Buffer.from(body.update, "hex"));
+    if (!fits(this.doc(rowId), update)) {
+      return Response.json({ error: { code: "CRDT_DECODE_FAILED", message: "what?" } }, { status: 400 });
+    }
     this.authors.push(author);
-    this.doc(rowId).import(Uint8Array.from(Buffer.from(body.update, "hex")));
+    this.doc(rowId).import(update);
     this.sendAll(rowId);
     return { ok: true };
   }
@@ -94,6 +110,24 @@ export class CrdtServer extends StandIn {
     for (const { row_id } of changes) this.doc(row_id);
     return { applied: changes.length, errors: [], cursor: { last_seq: 0 } };
   }
+}
+
+/** A document as servers begin them. */
+export function namedDocument(text: string): LoroDoc {
+  const doc = new LoroDoc();
+  doc.getMap("_pylon").set("document", doc.peerIdStr);
+  doc.getText("body").insert(0, text);
+  doc.commit();
+  return doc;
+}
+
+/** Whether an update builds on what is there, and is not of another document. */
+function fits(doc: LoroDoc, update: Uint8Array): boolean {
+  const merged = doc.fork();
+  const { pending } = merged.import(update);
+  const { changes } = merged.exportJsonUpdates(doc.oplogVersion(), merged.oplogVersion());
+  const named = changes.some(({ ops }) => ops.some(({ container }) => container === "cid:root-_pylon:Map"));
+  return pending === null && !named;
 }
 
 function userOf(request: Request): string {

@@ -20,6 +20,11 @@ export const TOMBSTONES_MAX = 10_000;
 /** Writes one event to disk; for insert and update, `data` is the whole row as it now is. */
 export type PersistChange = (change: ChangeEvent) => Promise<void>;
 
+export interface DeletedRow {
+  entity: string;
+  rowId: string;
+}
+
 export class LocalStore {
   /** Set by whoever keeps the replica on disk; called for every applied event. */
   _persistFn: PersistChange | null = null;
@@ -31,6 +36,7 @@ export class LocalStore {
   readonly #aliases: Aliases;
   readonly #listeners = new Listeners();
   readonly #entityListeners = new ListenersByKey();
+  readonly #deleteListeners = new Listeners<[readonly DeletedRow[]]>();
 
   constructor(ids: Ids = systemIds(), aliases: Aliases = new Aliases()) {
     this.#ids = ids;
@@ -77,6 +83,11 @@ export class LocalStore {
   /** Call `listener` on every change of one entity's rows; returns the way to stop. */
   subscribeEntity(entity: string, listener: () => void): () => void {
     return this.#entityListeners.add(entity, listener);
+  }
+
+  /** Call `listener` with rows that the server says are gone, deleted or hidden; returns the way to stop. */
+  onDelete(listener: (rows: readonly DeletedRow[]) => void): () => void {
+    return this.#deleteListeners.add(listener);
   }
 
   /** Call all listeners. */
@@ -173,6 +184,8 @@ export class LocalStore {
   #applyAndTell(changes: readonly ChangeEvent[]): void {
     for (const change of changes) this.#merge(change);
     this.#tell(changes.map((change) => change.entity));
+    const deleted = changes.filter(({ kind }) => kind === "delete");
+    if (deleted.length > 0) this.#deleteListeners.call(deleted.map(({ entity, row_id: rowId }) => ({ entity, rowId })));
   }
 
   #merge(change: ChangeEvent): void {

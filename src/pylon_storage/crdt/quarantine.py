@@ -77,6 +77,12 @@ class Quarantine:
                     "The update builds on edits that this document has not.",
                     hint="Subscribe to the row again for its document, and send all that it lacks.",
                 )
+            case b"another":
+                raise DataError(
+                    "CRDT_DECODE_FAILED",
+                    "The update belongs to another document than the one that this row has now.",
+                    hint="Subscribe to the row again and begin from its document. The two cannot be merged.",
+                )
             case b"too large":
                 raise limits.too_large()
             case _:

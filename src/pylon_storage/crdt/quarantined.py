@@ -18,6 +18,8 @@ import socket
 import struct
 import sys
 import time
+from collections.abc import Mapping
+from typing import Any
 
 import loro
 
@@ -29,6 +31,9 @@ DEPTH_MAX = 64
 PLAY_SECONDS = 0.25
 """What a document's history may take to be played: the server does that too when it edits a text, and does nothing
 else meanwhile. A million keystrokes of prose take a quarter of it; scattered one by one they take more."""
+
+_NAMES = "cid:root-_pylon:Map"
+"""``row_document.NAMES``, as Loro calls it."""
 
 _LEVELS_AROUND = 6
 """Those of the JSON in which Loro describes an operation."""
@@ -51,8 +56,11 @@ def merge(snapshot: bytes, update: bytes, history_max: int) -> tuple[bytes, byte
         history = histories.export(loro.ExportMode.Updates(nothing))
         if len(history) > history_max:
             return b"too large", b""
-        if _nests_too_deep(histories.export_json_updates(before, histories.oplog_vv)):
+        added = json.loads(histories.export_json_updates(before, histories.oplog_vv))
+        if _nests_too_deep(added):
             return b"unreadable", b""
+        if _names_a_document(added):
+            return b"another", b""
         begun = time.process_time()
         merged.import_(history)
         if time.process_time() - begun > PLAY_SECONDS:
@@ -69,8 +77,13 @@ def _is_of_loro(error: BaseException) -> bool:
     return type(error) is BaseException or isinstance(error, Exception) or "Panic" in type(error).__name__
 
 
-def _nests_too_deep(text: str) -> bool:
-    levels = [json.loads(text)]
+def _names_a_document(added: Mapping[str, Any]) -> bool:
+    """Whether a name is given to the document, which has one: then these are edits of another, with its name."""
+    return any(op["container"] == _NAMES for change in added["changes"] for op in change["ops"])
+
+
+def _nests_too_deep(added: object) -> bool:
+    levels = [added]
     for _ in range(DEPTH_MAX + _LEVELS_AROUND):
         levels = [inner for value in levels for inner in _inside(value)]
         if not levels:

@@ -4,6 +4,10 @@ Opening is cheap: measured on documents of 100 kB, snapshot to snapshot with an 
 millisecond or two. So none is kept open from one transaction to the next, and there is nothing to undo when one
 is rolled back.
 
+A document has a name, which only servers write. A row that is made again has another one, and so has a row whose
+document is made anew: then the edits of the old one can be told, which must not be merged, or every text would be
+there twice.
+
 The first edit of a text that came out of a snapshot takes Loro a time quadratic in its pieces: a second for one
 of a million keystrokes, with the interpreter lock held. Played from its history it takes a twentieth of that.
 """
@@ -18,6 +22,10 @@ from pylon_storage.codec import EntityCodec
 from pylon_storage.crdt.containers import ROW, Container, Text
 from pylon_storage.crdt.limits import DOCUMENT_BYTES_MAX, too_large
 from pylon_storage.crdt.peers import ServerPeers
+
+NAMES = "_pylon"
+"""The root map with the document's name. No field has a container of this name: it would be a secret one."""
+NAME = "document"
 
 
 class RowDocument:
@@ -36,6 +44,9 @@ class RowDocument:
 
     def write(self, row: Row) -> None:
         """Make it say what the row says; what it says already is not touched."""
+        names = self._doc.get_map(NAMES)
+        if names.get(NAME) is None:
+            names.insert(NAME, f"{self._doc.peer_id:016x}")
         for container in self._containers:
             container.adopt(self._doc)
         plain = self._plain()
