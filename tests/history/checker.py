@@ -1,7 +1,7 @@
 """Judges a history: does what clients were told and saw fit one order of writes, the one in the server's log?
 
-Each rule is a function that yields what breaks it; ``check`` runs them all. Pure: histories made by hand show in
-``test_checker.py`` that each rule catches what it is for.
+Each rule is a function that yields what breaks it; ``check`` runs them all, those for texts, live queries and
+streams included. Pure: histories made by hand show in ``test_*.py`` that each rule catches what it is for.
 
 What is promised, and so checked, is stronger than eventual convergence. Every view of every replica is the log up
 to its cursor as its user may see it; every pull and every socket brings exactly the events in between; whoever was
@@ -9,13 +9,13 @@ told that a write is done finds it in the log, once, before everything begun aft
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import cached_property
 from itertools import pairwise
 
+from tests.history.evidence import Evidence, Rule
 from tests.history.history import (
-    Called,
+    ON_A_SOCKET,
     Event,
     FinalState,
     Heard,
@@ -24,16 +24,17 @@ from tests.history.history import (
     Key,
     LogEntry,
     Pulled,
-    Queued,
     Refused,
     Row,
-    Settled,
     Viewed,
     tag_of,
 )
-from tests.history.model import Versions, events_for, may_read, readable, rows_after
+from tests.history.live_rules import LIVE_RULES
+from tests.history.model import Versions, may_read, readable, rows_after
+from tests.history.stream_rules import STREAM_RULES
+from tests.history.text_rules import TEXT_RULES
 
-ALLOWED_REFUSALS = {(503, "NOT_AVAILABLE"), (500, "COMMIT_FAILED")}
+ALLOWED_REFUSALS = {(503, "NOT_AVAILABLE"), (500, "COMMIT_FAILED"), (ON_A_SOCKET, "NOT_AVAILABLE")}
 """The database is away, and: it went away at COMMIT, so nobody knows. The client repeats either."""
 MADE_BEFORE = "made-"
 """How the tags of rows begin that were there from the start."""
@@ -46,72 +47,6 @@ class Violation:
 
     def __str__(self) -> str:
         return f"{self.rule}: {self.what}"
-
-
-class Evidence:
-    """History and end, and what follows from them, worked out once."""
-
-    def __init__(self, history: History, final: FinalState) -> None:
-        self.history = history
-        self.final = final
-        self.log = final.log
-        self.invoked = {record.tag: record for record in history.of(Invoked)}
-        self.calls = {record.tag: record for record in history.of(Called)}
-
-    @cached_property
-    def queued(self) -> dict[str, Queued]:
-        return {record.tag: record for record in self.history.of(Queued)}
-
-    @cached_property
-    def settled(self) -> dict[str, Settled]:
-        """The first word on each write, by its tag; repeated ones are told again."""
-        tags = {record.op_id: tag for tag, record in self.queued.items()}
-        found: dict[str, Settled] = {}
-        for record in self.history.of(Settled):
-            tag = record.tag or tags.get(record.op_id)
-            if tag is not None:
-                found.setdefault(tag, record)
-        return found
-
-    @cached_property
-    def aliases(self) -> dict[Key, str]:
-        """What became of ids that clients gave to rows and the server did not keep."""
-        return {
-            (self.invoked[tag].entity, queued.row_id): self.settled[tag].row_id
-            for tag, queued in self.queued.items()
-            if tag in self.settled and self.invoked[tag].kind == "insert"
-        }
-
-    def key_of(self, entity: str, row_id: str) -> Key:
-        return entity, self.aliases.get((entity, row_id), row_id)
-
-    @cached_property
-    def entries(self) -> dict[str, LogEntry]:
-        """By tag; deletes and counters have none."""
-        return {tag_of(entry.row): entry for entry in self.log if entry.row is not None and "tag" in entry.row}
-
-    @cached_property
-    def deletes(self) -> dict[Key, LogEntry]:
-        return {entry.key: entry for entry in self.log if entry.row is None}
-
-    def entry_of(self, tag: str) -> LogEntry | None:
-        """Where in the log the write is."""
-        invoked = self.invoked.get(tag)
-        if invoked is not None and invoked.kind == "delete":
-            return self.deletes.get(self.key_of(invoked.entity, invoked.row_id or ""))
-        return self.entries.get(tag)
-
-    def applied(self) -> Iterator[tuple[str, Settled]]:
-        return ((tag, record) for tag, record in self.settled.items() if record.outcome == "applied")
-
-    @cached_property
-    def events(self) -> dict[str, list[Event]]:
-        """By client: what its user may see of the log."""
-        of_users = {user: events_for(user, self.log) for user in set(self.history.viewers.values())}
-        return {client: of_users[user] for client, user in self.history.viewers.items()}
-
-
-Rule = Callable[[Evidence], Iterator[str]]
 
 
 def an_acknowledged_write_is_in_the_log(known: Evidence) -> Iterator[str]:
@@ -190,6 +125,11 @@ def what_was_done_is_before_what_was_begun_later(known: Evidence) -> Iterator[st
         (known.entries[tag].seq, call.at, call.answered_at, tag)
         for tag, call in known.calls.items()
         if call.outcome == "applied" and tag in known.entries
+    ]
+    intervals += [
+        (known.marks[tag], known.typed[tag].at, accepted_at, tag)
+        for tag, accepted_at in known.accepted_at.items()
+        if tag in known.marks and tag in known.typed
     ]
     latest_begun, latest = 0.0, ""
     for _, begun, done, tag in sorted(intervals):
@@ -434,4 +374,5 @@ RULES: tuple[Rule, ...] = (
 
 def check(history: History, final: FinalState) -> list[Violation]:
     known = Evidence(history, final)
-    return [Violation(rule.__name__, what) for rule in RULES for what in rule(known)]
+    rules = (*RULES, *TEXT_RULES, *LIVE_RULES, *STREAM_RULES)
+    return [Violation(rule.__name__, what) for rule in rules for what in rule(known)]

@@ -8,39 +8,17 @@ Threads: the main one takes commands and so may be killed at any point of them; 
 sends the queue. What it sees and what it is told goes out as lines of JSON before anything is done with it.
 """
 
-import http.client
 import json
-import os
-import random
 import sys
 import threading
 from pathlib import Path
 from typing import Any
 
-from wsproto.utilities import ProtocolError
-
 from tests.history.event_socket import EventSocket
 from tests.history.offline_store import OfflineStore
+from tests.history.talk import FAILURES, request, rest, say
 
-REQUEST_SECONDS = 3
-RETRY_S = (0.05, 0.5)
 LOOK_EVERY_S = 0.05
-FAILURES = (OSError, http.client.HTTPException, ProtocolError)
-
-
-class UnavailableError(OSError):
-    """The server answered that it cannot, for now."""
-
-
-_saying = threading.Lock()
-
-
-def say(message: dict[str, Any]) -> None:
-    """Written at once: a kill leaves at most the last line cut short, and nothing that was acted upon untold."""
-    line = json.dumps(message).encode() + b"\n"
-    with _saying:
-        while line:
-            line = line[os.write(1, line) :]
 
 
 class Client:
@@ -52,7 +30,6 @@ class Client:
         self._running = threading.Event()
         self._to_push = threading.Event()
         self._to_pull = threading.Event()
-        self._never = threading.Event()
 
     def run(self) -> None:
         self._running.set()
@@ -96,10 +73,11 @@ class Client:
                     while self._running.is_set():
                         self._hear(events)
             except FAILURES:
-                self._rest()
+                rest()
 
     def _hear(self, events: EventSocket) -> None:
-        for change in events.receive(LOOK_EVERY_S):
+        for message in events.receive(LOOK_EVERY_S):
+            change = json.loads(message)
             if "seq" in change:
                 say({"event": "heard", "socket": self._sockets, "change": change})
                 self._store.apply([change], change["seq"])
@@ -126,7 +104,7 @@ class Client:
                     self._push_batch(batch)
             except FAILURES:
                 self._to_push.set()
-                self._rest()
+                rest()
 
     def _push_batch(self, batch: list[dict[str, Any]]) -> None:
         body = {"client_id": self._store.client_id, "changes": batch}
@@ -141,22 +119,7 @@ class Client:
         self._to_pull.set()
 
     def _request(self, method: str, path: str, body: Any = None) -> Any:
-        connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=REQUEST_SECONDS)
-        try:
-            headers = {"Authorization": f"Bearer {self._token}"}
-            connection.request(method, path, None if body is None else json.dumps(body), headers)
-            response = connection.getresponse()
-            answer = json.loads(response.read())
-        finally:
-            connection.close()
-        if response.status != 200:
-            say({"event": "refused", "path": path, "status": response.status, "code": answer["code"]})
-            raise UnavailableError(f"{response.status}")
-        return answer
-
-    def _rest(self) -> None:
-        """Before trying again; a pause of random length, so that clients do not come back all at once."""
-        self._never.wait(random.uniform(*RETRY_S))
+        return request(self._port, self._token, method, path, body)
 
 
 if __name__ == "__main__":

@@ -1,119 +1,31 @@
-"""Clients as processes of their own, told what to do over stdin and telling over stdout what they see.
+"""The sync clients as processes: told to write, looked at, killed. ``client.py`` and ``client.ts`` obey alike."""
 
-Both kinds, ``client.py`` and ``client.ts``, speak the same lines of JSON: a command has a ``do`` and an ``id``,
-its answer has that ``id`` again, and what a client sees meanwhile are lines with an ``event``. A killed one is
-started again on the same folder, which is all it remembers by.
-"""
-
-import itertools
 import os
-import queue
-import subprocess
 import sys
-import threading
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import msgspec
-
 from pylon_runtime.bun_locate import find_bun
-from tests.history.history import (
-    Event,
-    Heard,
-    History,
-    Key,
-    Pulled,
-    Refused,
-    Replica,
-    Settled,
-    Viewed,
-    now,
-    tag_of,
-)
-
-ROOT = Path(__file__).parents[2]
-ANSWER_SECONDS = 30
-"""No command waits for the network, so a client that takes longer hangs."""
+from tests.history.history import History, Key, Replica, Viewed, now, tag_of
+from tests.history.puppet import Identity, Puppet
 
 
-class ClientGoneError(Exception):
-    """It was killed before it answered."""
-
-
-@dataclass(frozen=True)
-class Identity:
-    name: str
-    user: str
-    token: str
-
-
-class ClientProcess:
-    """Started, asked and killed by several threads: one asks at a time (``_turn``), who kills does not wait."""
-
-    def __init__(
-        self, command: Sequence[str], identity: Identity, folder: Path, port: int, history: History
-    ) -> None:
-        self.identity = identity
-        self.name = identity.name
-        self.life = 0
-        self._command = [*command, str(folder), str(port), identity.token]
-        self._folder = folder
-        self._history = history
-        self._numbers = itertools.count(1)
-        self._turn = threading.Lock()
-        self._process: subprocess.Popen[bytes] | None = None
-        self._answers: queue.Queue[dict[str, Any] | None] = queue.Queue()
-        self._reader: threading.Thread | None = None
-        history.viewers[self.name] = identity.user
-
-    def start(self) -> None:
-        """Nothing happens when it runs."""
-        if self._process is not None:
-            return
-        self.life += 1
-        self._folder.mkdir(parents=True, exist_ok=True)
-        self._answers = queue.Queue()
-        with (self._folder / "stderr").open("ab") as stderr:
-            self._process = subprocess.Popen(
-                self._command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=stderr
-            )
-        self._reader = threading.Thread(
-            target=self._read, args=(self._process, self._answers, self.life), name=f"reads-{self.name}"
-        )
-        self._reader.start()
-
-    def kill(self) -> None:
-        """SIGKILL, and what it said before is read to the end."""
-        process, self._process = self._process, None
-        if process is None:
-            return
-        process.kill()
-        process.wait()
-        assert self._reader is not None
-        self._reader.join(ANSWER_SECONDS)
-        assert process.stdin is not None
-        process.stdin.close()
-
-    @property
-    def alive(self) -> bool:
-        return self._process is not None
-
+class ClientProcess(Puppet):
     def write(self, kind: str, entity: str, row_id: str | None, data: Mapping[str, Any]) -> dict[str, Any]:
         """Once it is saved in the client's queue: its ``op_id``, and the ``row_id`` for now."""
-        return self._ask({"do": kind, "entity": entity, "row_id": row_id, "data": data})
+        return self.ask({"do": kind, "entity": entity, "row_id": row_id, "data": data})
 
     def pause(self) -> None:
         """Stop syncing, as an app does that goes to the background; writes are still taken."""
-        self._ask({"do": "pause"})
+        self.ask({"do": "pause"})
 
     def resume(self) -> None:
-        self._ask({"do": "resume"})
+        self.ask({"do": "resume"})
 
     def view(self) -> Viewed:
         asked_at = now()
-        life, answer = self.life, self._ask({"do": "read"})
+        life, answer = self.life, self.ask({"do": "read"})
         replica = _replica(answer)
         viewed = Viewed(
             at=now(),
@@ -124,69 +36,14 @@ class ClientProcess:
             rows={key: tag_of(row) for key, row in replica.rows.items()},
             overlaid=replica.overlaid,
         )
-        self._history.add(viewed)
+        self.history.add(viewed)
         return viewed
 
     def replica(self) -> Replica:
-        return _replica(self._ask({"do": "read"}))
+        return _replica(self.ask({"do": "read"}))
 
     def pending(self) -> int:
-        return int(self._ask({"do": "status"})["pending"])
-
-    def _ask(self, command: dict[str, Any]) -> dict[str, Any]:
-        with self._turn:
-            process, answers = self._process, self._answers
-            if process is None:
-                raise ClientGoneError(self.name)
-            assert process.stdin is not None
-            number = next(self._numbers)
-            try:
-                process.stdin.write(msgspec.json.encode({"id": number, **command}) + b"\n")
-                process.stdin.flush()
-            except (OSError, ValueError):
-                raise ClientGoneError(self.name) from None
-            try:
-                answer = answers.get(timeout=ANSWER_SECONDS)
-            except queue.Empty:
-                raise AssertionError(f"{self.name} does not answer {command}") from None
-        if answer is None:
-            raise ClientGoneError(self.name)
-        assert answer["id"] == number, (answer, command)
-        return answer
-
-    def _read(
-        self, process: "subprocess.Popen[bytes]", answers: "queue.Queue[dict[str, Any] | None]", life: int
-    ) -> None:
-        assert process.stdout is not None
-        with process.stdout as lines:
-            for line in lines:
-                # The last line of a killed process may be cut short.
-                if line.endswith(b"\n"):
-                    message = msgspec.json.decode(line)
-                    if "id" in message:
-                        answers.put(message)
-                    else:
-                        self._note(message, life)
-        answers.put(None)
-
-    def _note(self, message: dict[str, Any], life: int) -> None:
-        client, at = self.name, now()
-        match message.pop("event"):
-            case "heard":
-                event = _event(message["change"])
-                self._history.add(Heard(at=at, client=client, life=life, socket=message["socket"], event=event))
-            case "pulled":
-                events = [_event(change) for change in message["changes"]]
-                since, last_seq = message["since"], message["last_seq"]
-                self._history.add(
-                    Pulled(at=at, client=client, life=life, since=since, last_seq=last_seq, events=events)
-                )
-            case "settled":
-                self._history.add(msgspec.convert({"at": at, "client": client, **message}, Settled, strict=False))
-            case "refused":
-                self._history.add(msgspec.convert({"at": at, "client": client, **message}, Refused))
-            case unknown:
-                raise AssertionError(f"{client} says {unknown}")
+        return int(self.ask({"do": "status"})["pending"])
 
 
 def python_client(identity: Identity, folder: Path, port: int, history: History) -> ClientProcess:
@@ -198,10 +55,6 @@ def typescript_client(identity: Identity, folder: Path, port: int, history: Hist
     assert bun is not None
     script = Path(__file__).with_name("client.ts")
     return ClientProcess([str(bun), "run", str(script)], identity, folder, port, history)
-
-
-def _event(change: dict[str, Any]) -> Event:
-    return msgspec.convert(change, Event)
 
 
 def _replica(answer: dict[str, Any]) -> Replica:

@@ -1,4 +1,7 @@
-"""The sync WebSocket as a Python client uses it: with deadlines, and noticing when nobody is there any more."""
+"""The sync WebSocket as a Python client uses it: with deadlines, and noticing when nobody is there any more.
+
+Messages are texts and, of documents, bytes.
+"""
 
 import select
 import socket
@@ -9,7 +12,7 @@ from typing import Any, Self
 
 import msgspec
 from wsproto import ConnectionType, WSConnection
-from wsproto.events import AcceptConnection, CloseConnection, Event, Ping, Request, TextMessage
+from wsproto.events import AcceptConnection, BytesMessage, CloseConnection, Event, Ping, Request, TextMessage
 
 DEADLINE_S = 3.0
 PING_EVERY_S = 1.0
@@ -27,7 +30,7 @@ class EventSocket:
         self._protocol = WSConnection(ConnectionType.CLIENT)
         self._heard_at = time.monotonic()
         self._pinged_at = self._heard_at
-        self._text = ""
+        self._message: list[str | bytes | bytearray] = []
         try:
             request = Request(host="localhost", target="/api/sync/ws", subprotocols=[f"bearer.{token}"])
             self._socket.sendall(self._protocol.send(request))
@@ -44,16 +47,19 @@ class EventSocket:
     ) -> None:
         self._socket.close()
 
-    def receive(self, patience_s: float) -> Iterator[dict[str, Any]]:
+    def say(self, message: dict[str, Any]) -> None:
+        self._socket.sendall(self._protocol.send(TextMessage(msgspec.json.encode(message).decode())))
+
+    def receive(self, patience_s: float) -> Iterator[str | bytes]:
         """The messages that are there, after waiting for some if there are none."""
         early, self._early = self._early, []
         events = early or self._events(patience_s)
         for event in events:
-            if isinstance(event, TextMessage):
-                self._text += event.data
+            if isinstance(event, TextMessage | BytesMessage):
+                self._message.append(event.data)
                 if event.message_finished:
-                    text, self._text = self._text, ""
-                    yield msgspec.json.decode(text)
+                    pieces, self._message = self._message, []
+                    yield _whole(pieces)
             elif isinstance(event, Ping):
                 self._socket.sendall(self._protocol.send(event.response()))
             elif isinstance(event, CloseConnection):
@@ -87,3 +93,10 @@ class EventSocket:
         if now - self._pinged_at > PING_EVERY_S:
             self._pinged_at = now
             self._socket.sendall(self._protocol.send(Ping(payload=b"there?")))
+
+
+def _whole(pieces: list[Any]) -> str | bytes:
+    """A message is of one kind from its first frame on."""
+    empty: Any = type(pieces[0])()
+    joined: str | bytes = empty.join(pieces)
+    return joined

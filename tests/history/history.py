@@ -8,6 +8,7 @@ before its client hears of it, and settled after the client was told.
 
 import threading
 import time
+import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -118,6 +119,10 @@ class Viewed(Record, frozen=True, kw_only=True):
         return {key: tag for key, tag in shown.items() if tag is not None}
 
 
+ON_A_SOCKET = 0
+"""Instead of a status."""
+
+
 class Refused(Record, frozen=True, kw_only=True):
     """A request as a whole was answered with an error."""
 
@@ -127,7 +132,67 @@ class Refused(Record, frozen=True, kw_only=True):
     code: str
 
 
-AnyRecord = Invoked | Queued | Settled | Called | Pulled | Heard | Viewed | Refused
+class Typed(Record, frozen=True, kw_only=True):
+    """Somebody put a mark into the shared text between two others (``None``: the end of it), and the editor said
+    that it is saved; ``at`` is before it was asked."""
+
+    client: str
+    tag: str
+    after: str | None
+    before: str | None
+    saved_at: float
+
+
+class Accepted(Record, frozen=True, kw_only=True):
+    """The server told an editor that it has these insertions; after a restart the editor may tell of some
+    again."""
+
+    client: str
+    tags: list[str]
+
+
+class Read(Record, frozen=True, kw_only=True):
+    """What the shared text was at an editor."""
+
+    client: str
+    asked_at: float
+    text: str
+
+
+class Gap(Record, frozen=True, kw_only=True):
+    """What a server sent of a document builds on something that it did not send."""
+
+    client: str
+    life: int
+    what: str
+
+
+class Watched(Record, frozen=True, kw_only=True):
+    """What the list of a live query was after a message; of each row its version."""
+
+    client: str
+    socket: int
+    query: str
+    seq: int
+    rows: list[tuple[str, str]]
+    complete: bool
+
+
+AnyRecord = (
+    Invoked
+    | Queued
+    | Settled
+    | Called
+    | Pulled
+    | Heard
+    | Viewed
+    | Refused
+    | Typed
+    | Accepted
+    | Read
+    | Gap
+    | Watched
+)
 R = TypeVar("R", bound=Record)
 
 
@@ -156,8 +221,10 @@ def now() -> float:
 
 
 def tag_of(row: Row) -> str:
-    """Which version of the row it is; a counter has its count for that."""
-    return str(row["tag"]) if "tag" in row else f"count={row['count']}"
+    """Which version of the row it is; a counter has its count for that, a page what it says."""
+    if "tag" in row:
+        return str(row["tag"])
+    return f"count={row['count']}" if "count" in row else f"body={zlib.crc32(row['body'].encode()):08x}"
 
 
 class LogEntry(msgspec.Struct, frozen=True):
@@ -193,6 +260,16 @@ class FinalState:
     pulls: dict[tuple[str, str], dict[Key, Row]]
     """Replica of the server, user: what a fresh pull brings."""
     replicas: dict[str, Replica]
+    texts: dict[str, str] = field(default_factory=dict)
+    """What the shared text says at each editor, and in the document that each server sends."""
+    untold: int = 0
+    """How many editors have something that the server has not."""
+    lists: dict[tuple[str, str], list[Row]] = field(default_factory=dict)
+    """Watcher, name of the query: the rows that are shown."""
+    answers: dict[tuple[str, str, str], list[Row]] = field(default_factory=dict)
+    """Server, user, name of the query: what it answers when it is asked now."""
+    tapes: dict[str, list[Event]] = field(default_factory=dict)
+    """All that each reader took, in the order in which it did."""
 
 
 def _plain(record: AnyRecord) -> Any:

@@ -1,4 +1,5 @@
-"""Six clients write through faults of every kind; afterwards the checker reads the history of it all.
+"""Clients write, edit, read and watch through faults of every kind; afterwards the checker reads the history of
+it all.
 
 The seed is printed; PYLON_HISTORY_SEED replays its faults and what everybody tries to do, PYLON_HISTORY_SECONDS
 makes it longer. How threads and processes interleave is up to the machine, so a failure may need a few replays.
@@ -15,7 +16,9 @@ from pathlib import Path
 import pytest
 
 from tests.history.checker import check
+from tests.history.editors import Typist
 from tests.history.history import (
+    Accepted,
     Called,
     FinalState,
     Heard,
@@ -25,7 +28,9 @@ from tests.history.history import (
     Record,
     Refused,
     Settled,
+    Typed,
     Viewed,
+    Watched,
 )
 from tests.history.nemesis import Fault, Nemesis, schedule
 from tests.history.site import Site, postgres_site, sqlite_site
@@ -66,6 +71,8 @@ def run(folder: Path, engine: MakeSite, seconds: float) -> None:
         write_through(world, faults, seed, seconds)
         world.heal()
         final = world.settle()
+    for watcher in world.watchers.values():
+        watcher.check()
     world.history.save(folder / "history.jsonl")
     (folder / "faults.txt").write_text("\n".join(map(str, faults)))
     print(summary(world.history, final, faults))
@@ -85,6 +92,7 @@ def write_through(world: World, faults: list[Fault], seed: int, seconds: float) 
             Caller(name, world.port_of(name), caller.token, world.counters, seed, stop, world.history)
             for name, caller in world.callers.items()
         ),
+        *(Typist(editor, seed, stop) for editor in world.editors.values()),
     ]
     nemesis = Nemesis(faults, world)
     nemesis.start()
@@ -116,6 +124,8 @@ def summary(history: History, final: FinalState, faults: list[Fault]) -> str:
             f"writes   {count(Invoked)}, settled {dict(Counter(outcomes.values()))}, {repeated} by another try",
             f"calls    {dict(calls)}",
             f"seen     {pulled} events in {count(Pulled)} pulls, {count(Heard)} on sockets, {count(Viewed)} views",
+            f"typed    {count(Typed)}, accepted {sum(len(record.tags) for record in history.of(Accepted))}",
+            f"watched  {count(Watched)} lists; taken {sum(map(len, final.tapes.values()))} events on tapes",
             f"refused  {dict(refused)} requests",
             f"the end  {len(final.log)} log entries, {len(final.rows)} rows",
         ]

@@ -2,8 +2,8 @@
 
 ``Register`` rows everybody overwrites, ``Entry`` rows everybody appends, ``Doc`` rows have an owner, who may hand
 them to another or to everybody, and are deleted; ``Counter`` rows are incremented by a mutation that reads and
-then writes, and leaves a ``Bump`` for each increment. Each actor draws from a seed of its own, so the seed of a
-run says what everybody tries.
+then writes, and leaves a ``Bump`` for each increment. The one ``Page`` is edited
+together (``editors.py``). Each actor draws from a seed of its own, so the seed of a run says what everybody tries.
 """
 
 import http.client
@@ -13,9 +13,10 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Any
 
-from tests.history.clients import ClientGoneError, ClientProcess
+from tests.history.clients import ClientProcess
 from tests.history.history import Called, History, Invoked, Key, Outcome, Queued, now
 from tests.history.model import EVERYBODY
+from tests.history.puppet import ClientGoneError
 from tests.strategies.documents import Document, app, entity, field
 from tests.support.servers import send
 
@@ -34,6 +35,7 @@ MANIFEST: Document = app(
         entity("Doc", fields=[field("tag"), field("owner")], crdt=False),
         entity("Counter", fields=[field("count", "int")], crdt=False),
         entity("Bump", fields=[field("tag"), field("counter"), field("count", "int")], crdt=False),
+        entity("Page", fields=[field("body", "richtext")]),
     ],
     policies=[
         {"name": "entries", "entity": "Entry", "allow": SIGNED_IN},
@@ -45,6 +47,7 @@ MANIFEST: Document = app(
             "allowUpdate": f"existing.owner == auth.userId || existing.owner == '{EVERYBODY}'",
         },
         {"name": "counters", "entity": "Counter", "allowRead": SIGNED_IN, "allowWrite": "false"},
+        {"name": "pages", "entity": "Page", "allow": SIGNED_IN},
         {"name": "bumps", "entity": "Bump", "allowRead": SIGNED_IN, "allowWrite": "false"},
     ],
 )
@@ -64,6 +67,8 @@ export default mutation({
 
 class Actor(ABC):
     """A thread that does one step after the other, at random intervals, until it is told to stop."""
+
+    pause_mean_s = PAUSE_MEAN_S
 
     def __init__(self, name: str, seed: int, stop: threading.Event) -> None:
         self.name = name
@@ -90,7 +95,7 @@ class Actor(ABC):
 
     def _run(self) -> None:
         try:
-            while not self._stop.wait(self.chance.expovariate(1 / PAUSE_MEAN_S)):
+            while not self._stop.wait(self.chance.expovariate(1 / self.pause_mean_s)):
                 self.step()
         except Exception as error:  # noqa: BLE001 - the top of a thread; ``join`` raises it
             self._failure = error

@@ -1,7 +1,8 @@
-"""Everything that runs: the database, the servers on it, a bad network in between, six clients at its far end.
+"""Everything that runs: the database, the servers on it, a bad network in between, and at its far end six clients,
+editors of a shared page, readers of the event stream, watchers of live queries.
 
     client ── link ──┬── server 0 ── link ──┬── database
-    client ── link ──┴── server 1 ── link ──┘
+    editor ── link ──┴── server 1 ── link ──┘
 
 Every link is a proxy of its own, so each can be cut without the others. The nemesis breaks and mends from its
 thread (``begin``, ``end``); when it is done, ``heal`` makes everything whole and ``settle`` waits until all agree.
@@ -16,12 +17,18 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from tests.history.clients import ClientProcess, Identity, python_client, typescript_client
+from tests.history.clients import ClientProcess, python_client, typescript_client
+from tests.history.editors import EditorProcess, editor, text_from
 from tests.history.history import FinalState, History, Key, Row
-from tests.history.model import readable
+from tests.history.model import events_for, readable
 from tests.history.nemesis import DATABASE, NETWORK, PROCESS, Fault, FaultKind
 from tests.history.proxy import FAIR, Direction, Proxy, Weather
+from tests.history.puppet import Identity, Puppet
+from tests.history.queries import QUERIES
+from tests.history.readers import ReaderProcess, reader
+from tests.history.shared_text import ENTITY, FIELD
 from tests.history.site import Site
+from tests.history.watcher import Watcher
 from tests.history.workload import BUMP, COUNTERS, MANIFEST, REGISTERS
 from tests.server.rig import ADMIN_TOKEN, Server, returning, write_app
 from tests.support.waiting import until
@@ -30,6 +37,9 @@ USERS = 4
 CLIENTS = 6
 KINDS = (("python", python_client), ("typescript", typescript_client))
 CALLERS = 2
+EDITORS = 3
+READERS = 2
+WATCHERS = 2
 SETTLE_SECONDS = 90
 """Clients whose attempts failed for a while wait up to half a minute before the next."""
 LOOK_EVERY_S = 0.2
@@ -54,6 +64,9 @@ class World:
         self.history = History()
         self.servers: dict[str, Server] = {}
         self.clients: dict[str, ClientProcess] = {}
+        self.editors: dict[str, EditorProcess] = {}
+        self.readers: dict[str, ReaderProcess] = {}
+        self.watchers: dict[str, Watcher] = {}
         self.callers: dict[str, Identity] = {}
         self.counters: list[Key] = []
         self._folder = folder
@@ -67,6 +80,7 @@ class World:
         try:
             self._start_servers()
             self._start_clients()
+            self._start_others()
         except BaseException:
             self._stop()
             raise
@@ -80,8 +94,12 @@ class World:
     @property
     def targets(self) -> Mapping[str, tuple[FaultKind, ...]]:
         targets: dict[str, tuple[FaultKind, ...]] = dict.fromkeys(self._links, NETWORK)
-        targets |= dict.fromkeys([*self.servers, *self.clients], PROCESS)
+        targets |= dict.fromkeys([*self.servers, *self._puppets], PROCESS)
         return targets | ({"database": DATABASE} if self._site.port is not None else {})
+
+    @property
+    def _puppets(self) -> dict[str, Puppet]:
+        return {**self.clients, **self.editors, **self.readers}
 
     def port_of(self, name: str) -> int:
         """Where the client or caller finds servers."""
@@ -96,8 +114,8 @@ class World:
         if target in self.servers:
             self._down.add(target)
             self.servers[target].kill()
-        elif target in self.clients:
-            self.clients[target].kill()
+        elif target in self._puppets:
+            self._puppets[target].kill()
         elif target in self._links:
             self._links[target].set(WEATHERS.get(kind, FAIR))
             if kind in CUT_AT_THE_BEGINNING:
@@ -110,8 +128,8 @@ class World:
         target = fault.target
         if target in self.servers:
             self._down.discard(target)
-        elif target in self.clients:
-            self.clients[target].start()
+        elif target in self._puppets:
+            self._puppets[target].start()
         elif target in self._links:
             if fault.kind in CUT_AT_THE_END:
                 self._links[target].cut()
@@ -124,8 +142,9 @@ class World:
             link.set(FAIR)
         self._down.clear()
         until(self._all_answer, "every server to answer")
+        for puppet in self._puppets.values():
+            puppet.start()
         for client in self.clients.values():
-            client.start()
             client.resume()
 
     def _tend(self) -> None:
@@ -155,8 +174,24 @@ class World:
             for name, server in self.servers.items()
             for user, token in self._tokens.items()
         }
+        answers = {
+            (name, user, query.name): _ask(server, token, query.entity, query.plain())
+            for name, server in self.servers.items()
+            for user, token in self._tokens.items()
+            for query in QUERIES
+        }
+        token = next(iter(self._tokens.values()))
+        texts = {name: text_from(server.port, token, self._page) for name, server in self.servers.items()}
+        untold = 0
+        for name, process in self.editors.items():
+            texts[name], is_pending = process.read()
+            untold += is_pending
+        lists = {
+            (name, query): rows for name, watcher in self.watchers.items() for query, rows in watcher.lists.items()
+        }
+        tapes = {name: process.tape() for name, process in self.readers.items()}
         log, rows = self._site.read()
-        return FinalState(log, rows, pulls, replicas)
+        return FinalState(log, rows, pulls, replicas, texts, untold, lists, answers, tapes)
 
     def _start_servers(self) -> None:
         for number in range(self._site.servers):
@@ -176,6 +211,7 @@ class World:
         self._tokens = {user: token for token, user in (first.guest() for _ in range(USERS))}
         for number in range(REGISTERS):
             _make(first, "Register", {"tag": f"made-{number}"})
+        self._page = _make(first, ENTITY, {FIELD: ""})
         self.counters = [_make(first, "Counter", {"count": 0}) for _ in range(COUNTERS)]
         ports = [server.port for server in self.servers.values()]
         people = list(self._tokens.items())
@@ -193,6 +229,29 @@ class World:
             self._link(identity.name, ports)
             self.callers[identity.name] = identity
 
+    def _start_others(self) -> None:
+        ports = [server.port for server in self.servers.values()]
+        people = list(self._tokens.items())
+
+        def join(kind: str, number: int) -> tuple[Identity, Path, int, History]:
+            user, token = people[number % USERS]
+            identity = Identity(f"{kind}-{number}", user, token)
+            return identity, self._folder / identity.name, self._link(identity.name, ports), self.history
+
+        for number in range(EDITORS):
+            process = editor(*join("editor", number), self._page)
+            self.editors[process.name] = process
+        for number in range(READERS):
+            following = reader(*join("reader", number))
+            self.readers[following.name] = following
+        for number in range(WATCHERS):
+            identity, _, port, history = join("watcher", number)
+            self.watchers[identity.name] = Watcher(identity, port, history)
+        for puppet in (*self.editors.values(), *self.readers.values()):
+            puppet.start()
+        for watcher in self.watchers.values():
+            watcher.start()
+
     def _link(self, name: str, backends: list[int]) -> int:
         """The network between the named one and what it connects to; the port to connect to instead."""
         link = self._links[_link_of(name)] = Proxy(name, backends, random.Random(self._chance.random()))
@@ -200,8 +259,10 @@ class World:
         return link.port
 
     def _stop(self) -> None:
-        for client in self.clients.values():
-            client.kill()
+        for puppet in self._puppets.values():
+            puppet.kill()
+        for watcher in self.watchers.values():
+            watcher.stop()
         for link in self._links.values():
             link.set(FAIR)
         for server in self.servers.values():
@@ -230,6 +291,12 @@ def pull_all(server: Server, token: str) -> dict[Key, Row]:
     return rows
 
 
+def _ask(server: Server, token: str, entity: str, query: Row) -> list[Row]:
+    status, rows = server.request("POST", f"/api/query/{entity}", dict(query), token=token)
+    assert status == 200, rows
+    return list(rows)
+
+
 def _link_of(name: str) -> str:
     return f"link of {name}"
 
@@ -248,9 +315,21 @@ def _is_ready(server: Server) -> bool:
 
 def _agree(state: FinalState, history: History) -> bool:
     """Whether waiting longer would change nothing; what is wrong then is for the checker to say."""
-    return all(pulled == readable(user, state.rows) for (_, user), pulled in state.pulls.items()) and all(
-        replica.pending == 0
-        and not replica.overlaid
-        and replica.rows == readable(history.viewers[name], state.rows)
-        for name, replica in state.replicas.items()
+    return (
+        all(pulled == readable(user, state.rows) for (_, user), pulled in state.pulls.items())
+        and all(
+            replica.pending == 0
+            and not replica.overlaid
+            and replica.rows == readable(history.viewers[name], state.rows)
+            for name, replica in state.replicas.items()
+        )
+        and state.untold == 0
+        and len(set(state.texts.values())) == 1
+        and len(state.lists) == WATCHERS * len(QUERIES)
+        and all(
+            rows == state.answers[server, history.viewers[watcher], query]
+            for (watcher, query), rows in state.lists.items()
+            for server in {server for server, _, _ in state.answers}
+        )
+        and all(tape == events_for(history.viewers[name], state.log) for name, tape in state.tapes.items())
     )
