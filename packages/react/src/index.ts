@@ -1,5 +1,7 @@
 /** `@pylonsync/react`: the public surface of the React client. */
 
+export type { AppManifest, RouteMode } from "@pylonsync/sdk";
+export { defineRoute } from "@pylonsync/sdk";
 export type {
   ChangeEvent,
   ClientChange,

@@ -5,6 +5,7 @@ test("the package has these names, and says so when one goes or comes", () => {
   expect(Object.keys(react).sort()).toEqual([
     "HttpError", "LiveClient", "LiveQueryError", "LocalStore", "MutationQueue", "SyncEngine", "callFn",
     "configureClient", "connectShard", "createLiveClient", "createSession", "createSyncEngine", "createTypedDb", "db",
+    "defineRoute",
     "fetchById", "fetchList", "getAppName", "getAuthContext", "getBaseUrl", "getReactStorage", "getServerData", "init",
     "insert", "listFns", "onEngineStarted", "pauseSync", "refreshSession", "remove", "request", "resumeSync", "setReactStorage", "startSessionAutoRefresh", "storageKey", "streamFn", "update",
     "uploadFile", "uploadFileMultipart", "useAction", "useAggregate", "useConnection", "useDelete", "useEntityMutation",
