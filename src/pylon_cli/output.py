@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import IO, Any
 
 from rich.console import Console, RenderableType
@@ -44,10 +45,29 @@ class Output:
         if self.as_json:
             _write_json(members)
 
+    def done(self, code: str, words: str, **members: Any) -> None:
+        """That something was made: a result for a program, a line for a person."""
+        self.event({"code": code, **members})
+        if not self.as_json:
+            self.diagnostics([Diagnostic(Severity.INFO, code, words)])
+
     def show(self, what: RenderableType) -> None:
         """Something for a person only."""
         if not self.as_json:
             _print(self.screen, what)
+
+    def text(self, text: str) -> None:
+        """A result that is text itself, in both modes, as it is."""
+        _write_line(text)
+
+    def aside(self, words: str) -> None:
+        """What somebody else's program said: to standard error, beside our own words."""
+        if words:
+            _print(self.problems, Text(words))
+
+    def loaded(self, paths: Sequence[Path]) -> None:
+        for path in paths:
+            self.show(f"Loaded {path.name}")
 
     def error(self, error: PylonError) -> None:
         self.diagnostics(diagnostics_of(error))
@@ -84,9 +104,13 @@ def _print(console: Console, what: RenderableType) -> None:
 
 
 def _write_json(value: object) -> None:
+    _write_line(jsontext.encode(value).decode())
+
+
+def _write_line(text: str) -> None:
     if sys.stdout is not None:  # closed before we started
         with _dropped_if_unreadable(sys.stdout):
-            sys.stdout.write(jsontext.encode(value).decode() + "\n")
+            sys.stdout.write(text + "\n")
             sys.stdout.flush()
 
 

@@ -17,6 +17,7 @@ from pylon_core.errors import PylonError
 from pylon_core.manifest import MANIFEST_FILE
 from pylon_runtime.app_folder import AppFolder
 from pylon_runtime.config import PORT
+from pylon_runtime.entry_file import ENTRY_FILE, ENTRY_SUFFIXES
 
 T = TypeVar("T")
 
@@ -83,14 +84,19 @@ def environment(port: int | None, **defaults: str) -> dict[str, str]:
 
 
 def app_folder(path: Path, missing: str) -> AppFolder:
-    """The folder a command was given; a manifest stands for the folder it is in.
+    """The app a command was given: a folder, whose entry file builds the manifest if there is one; an entry file
+    by any name; or a manifest, to be taken as it is.
 
     Raises ``PylonError`` with the code ``missing`` when there is nothing at the path.
     """
     if not path.exists():
         raise PylonError(missing, f"There is nothing at {path}.", hint="Name the folder of your app.")
     if path.is_dir():
-        return AppFolder(path.resolve())
+        entry = path.resolve() / ENTRY_FILE
+        return AppFolder(entry.parent, entry if entry.is_file() else None)
+    if path.suffix in ENTRY_SUFFIXES:
+        return AppFolder(path.parent.resolve(), path.parent.resolve() / path.name)
     if path.name != MANIFEST_FILE:
-        raise click.BadParameter(f"expected a folder or its {MANIFEST_FILE}.", param_hint="'APP'")
+        expected = f"expected a folder, an entry file (such as {ENTRY_FILE}) or a {MANIFEST_FILE}."
+        raise click.BadParameter(expected, param_hint="'APP'")
     return AppFolder(path.parent.resolve())

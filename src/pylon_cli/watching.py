@@ -1,14 +1,16 @@
-"""Notices that an app's manifest or functions changed on disk (``pylon dev``).
+"""Notices that files of an app changed on disk (``pylon dev``).
 
-Two named threads, both ended by ``stop``: one looks at the app's folder itself, one at everything below the
-functions folder, which may come, go and come again. What the kernel tells only makes them look; what changed
-is found by comparing with what was there before, so nothing is missed while a watch is being set up.
+One named thread for each group of files, all ended by ``stop``. It looks at a folder, which may come, go and come
+again. What the kernel tells only makes it look; what changed is found by comparing with what was there before, so
+nothing is missed while a watch is being set up.
 """
 
 import os
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from watchfiles import watch
@@ -27,54 +29,57 @@ State = frozenset[tuple[str, int, int, int]]
 """Files by path, with inode, time of change and size."""
 
 
-class Watcher:
-    """Remembers the files as they are when it is made, so make it before reading them.
+@dataclass(frozen=True)
+class Watched:
+    """Files, and what to do when one of them came, changed or went.
 
-    The callbacks run on its threads and must be quick.
+    ``folder`` is where the kernel is asked to tell of changes; files elsewhere are looked at now and then.
+    ``state`` may raise ``OSError`` when it cannot look. Both functions run on the watcher's threads; ``changed``
+    must be quick.
     """
 
-    def __init__(
-        self,
-        manifest: Path,
-        functions: Path,
-        manifest_changed: Callable[[], None],
-        functions_changed: Callable[[], None],
-    ) -> None:
-        self._manifest = manifest
-        self._functions = functions
-        self._manifest_changed = manifest_changed
-        self._functions_changed = functions_changed
-        self._manifest_seen = _state_of_file(manifest)
-        self._functions_seen = _state_of_tree(functions)
+    name: str
+    folder: Path
+    state: Callable[[], State]
+    changed: Callable[[], None]
+    is_tree: bool = False
+
+
+def files(name: str, folder: Path, paths: Callable[[], Iterable[Path]], changed: Callable[[], None]) -> Watched:
+    """Single files, most of them in ``folder``; which ones may differ from look to look."""
+    return Watched(name, folder, lambda: frozenset().union(*map(_state_of_file, paths())), changed)
+
+
+def tree(name: str, folder: Path, changed: Callable[[], None]) -> Watched:
+    """Everything below a folder, save installed packages."""
+    return Watched(name, folder, partial(_state_of_tree, folder), changed, is_tree=True)
+
+
+class Watcher:
+    """Remembers the files as they are when it is made, so make it before reading them."""
+
+    def __init__(self, *watched: Watched) -> None:
+        self._seen = {each: each.state() for each in watched}
         self._stop = threading.Event()
         self._threads: list[threading.Thread] = []
 
     def start(self) -> None:
-        self._threads = [
-            spawn("watch-manifest", self._follow_manifest),
-            spawn("watch-functions", self._follow_functions),
-        ]
+        self._threads = [spawn(f"watch-{each.name}", partial(self._follow, each)) for each in self._seen]
 
     def stop(self) -> None:
         self._stop.set()
         for thread in self._threads:
             thread.join(JOIN_SECONDS)
 
-    def _follow_manifest(self) -> None:
-        for _ in self._looks(self._manifest.parent, recursive=False):
-            seen, self._manifest_seen = self._manifest_seen, _state_of_file(self._manifest)
-            if self._manifest_seen != seen:
-                self._manifest_changed()
-
-    def _follow_functions(self) -> None:
-        for _ in self._looks(self._functions, recursive=True):
+    def _follow(self, watched: Watched) -> None:
+        for _ in self._looks(watched.folder, recursive=watched.is_tree):
             try:
-                found = _state_of_tree(self._functions)
+                found = watched.state()
             except OSError:  # out of descriptors, perhaps: no reason to think that the files went
                 continue
-            seen, self._functions_seen = self._functions_seen, found
+            seen, self._seen[watched] = self._seen[watched], found
             if found != seen:
-                self._functions_changed()
+                watched.changed()
 
     def _looks(self, folder: Path, *, recursive: bool) -> Iterator[None]:
         """When it is time to look, until the stop; the folder need not be there, or stay."""

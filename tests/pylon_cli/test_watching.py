@@ -1,4 +1,4 @@
-"""The watcher reports every change of the manifest and the functions, and nothing else."""
+"""The watcher reports every change of the files and the tree it is given, and nothing else."""
 
 import threading
 from collections.abc import Iterator
@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from pylon_cli.watching import Watcher
+from pylon_cli.watching import Watcher, files, tree
 from tests.support.waiting import until
 
 
@@ -14,15 +14,19 @@ class Watched:
     def __init__(self, folder: Path) -> None:
         self.manifest = folder / "pylon.manifest.json"
         self.functions = folder / "functions"
+        self.elsewhere: list[Path] = []
         self.reports: list[str] = []
         self.manifest.write_text("{}")
 
     def watcher(self) -> Watcher:
         return Watcher(
-            self.manifest,
-            self.functions,
-            lambda: self.reports.append("manifest"),
-            lambda: self.reports.append("functions"),
+            files(
+                "manifest",
+                self.manifest.parent,
+                lambda: [self.manifest, *self.elsewhere],
+                lambda: self.reports.append("manifest"),
+            ),
+            tree("functions", self.functions, lambda: self.reports.append("functions")),
         )
 
     def await_report(self, what: str) -> None:
@@ -120,3 +124,16 @@ def test_stopping_before_the_start_and_twice(watched: Watched) -> None:
     watcher.start()
     watcher.stop()
     watcher.stop()
+
+
+@pytest.mark.usefixtures("watcher")
+def test_files_of_other_folders_that_are_named_later_are_watched_too(watched: Watched) -> None:
+    module = watched.manifest.parent / "schema" / "todo.ts"
+    module.parent.mkdir()
+    module.write_text("1")
+
+    watched.elsewhere.append(module)
+    watched.await_report("manifest")
+
+    module.write_text("22")
+    watched.await_report("manifest")

@@ -1,26 +1,32 @@
 """``pylon dev [APP]``: serve an app on this machine and follow its files (contract 16 §5).
 
-A changed function is loaded by a fresh child while running calls end in the old one. A changed manifest is
-checked first: with an error the running app goes on; without one it is stopped in order and started again on the
-same port, its tables brought up to the new manifest. What the database then refuses brings the old one back.
+A changed function is loaded by a fresh child while running calls end in the old one. A changed manifest, or one
+that a changed entry file builds, is checked first: with an error the running app goes on; without one it is
+stopped in order and started again on the same port, its tables brought up to the new manifest. What the database
+then refuses brings the old one back. A changed environment file begins everything anew, once it and the manifest
+are sound.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from queue import SimpleQueue
 
 import click
 
+from pylon_cli import watching
+from pylon_cli.app_source import AppSource, entry_member
 from pylon_cli.banner import show_banner, summary
+from pylon_cli.codegen.keeper import ClientKeeper
+from pylon_cli.codegen.writing import write_client_beside
+from pylon_cli.env_files import EnvFiles
 from pylon_cli.output import Output, diagnostics_of
 from pylon_cli.serving import app_folder, await_next, environment, stop_signals, tune_process
-from pylon_cli.watching import Watcher
 from pylon_core.clock import SystemClock
 from pylon_core.errors import PylonError
 from pylon_core.exit_codes import ExitCode
-from pylon_runtime.app_folder import AppFolder, LoadedManifest, load_manifest
+from pylon_runtime.app_folder import AppFolder, LoadedManifest
 from pylon_runtime.application import Application, build
 from pylon_runtime.config import ServerConfig
 from pylon_runtime.logs import configure_logs
@@ -37,58 +43,130 @@ def dev(output: Output, app: Path, port: int | None) -> int:
     """Serve the APP in this folder (or the one named), and follow its files."""
     configure_logs(as_json=output.as_json)
     tune_process()
-    environ = environment(port, PYLON_DEV_MODE="1")
-    config = ServerConfig.from_env(environ)
-    _DevSession(output, config, app_folder(app, missing="DEV_ENTRY_NOT_FOUND"), environ).run()
+    folder = app_folder(app, missing="DEV_ENTRY_NOT_FOUND")
+    surroundings = _Surroundings(output, folder, EnvFiles(folder.root), port)
+    beginning: _Beginning | None = surroundings.read()
+    while beginning is not None:
+        beginning = _DevSession(surroundings, beginning).run()
     return ExitCode.OK
 
 
+@dataclass(frozen=True)
+class _Beginning:
+    """What a session begins with. ``loaded`` is there when it was read to see whether one could begin."""
+
+    config: ServerConfig
+    environ: Mapping[str, str]
+    source: AppSource
+    loaded: LoadedManifest | None = None
+
+
+@dataclass(frozen=True)
+class _Surroundings:
+    """What stays the same however often a session begins: the command line, and where the rest is read from."""
+
+    output: Output
+    folder: AppFolder
+    env_files: EnvFiles
+    port: int | None
+
+    def read(self) -> _Beginning:
+        self.output.loaded(self.env_files.load())
+        environ = environment(self.port, PYLON_DEV_MODE="1")
+        source = AppSource(self.folder, environ, self.output)
+        return _Beginning(ServerConfig.from_env(environ), environ, source)
+
+
 class _DevSession:
-    """One run of the command, on the main thread; other threads only put steps for it into the queue.
+    """One run from start to stop, on the main thread; other threads only put steps for it into the queue.
 
     ``None`` in the queue is the end.
     """
 
-    def __init__(
-        self, output: Output, config: ServerConfig, folder: AppFolder, environ: Mapping[str, str]
-    ) -> None:
-        self._output = output
-        self._config = config
-        self._folder = folder
-        self._environ = environ
+    def __init__(self, surroundings: _Surroundings, beginning: _Beginning) -> None:
+        self._output = surroundings.output
+        self._folder = surroundings.folder
+        self._surroundings = surroundings
+        self._beginning = beginning
+        self._config = beginning.config
+        self._source = beginning.source
         self._steps: SimpleQueue[Step | None] = SimpleQueue()
         self._app: Application | None = None
+        self._client = self._client_keeper()
+        self._next: _Beginning | None = None
+        self._is_stopping = False
         self._rebuild = 0
         self._is_reloading = False
         self._reload_again = False
 
-    def run(self) -> None:
-        with stop_signals(partial(self._steps.put, None)):
-            watcher = Watcher(
-                self._folder.manifest,
-                self._folder.functions(self._config),
-                partial(self._steps.put, self._manifest_changed),
-                partial(self._steps.put, self._functions_changed),
-            )
+    def run(self) -> _Beginning | None:
+        """How to begin anew, if that is wanted."""
+        with stop_signals(self._ask_to_stop):
+            watcher = self._watcher()
             try:
-                self._start(load_manifest(self._folder, self._config))
+                self._start(self._beginning.loaded or self._source.load(self._config))
+                self._save()
                 watcher.start()
                 self._follow()
+            except PylonError:
+                if not self._is_stopping:
+                    raise
             finally:
                 self._stop()
                 watcher.stop()
+                if self._client is not None:
+                    self._client.stop()
+        return self._next
+
+    def _ask_to_stop(self) -> None:
+        """A signal: an entry file that is being run need not come to its end."""
+        self._is_stopping = True
+        self._steps.put(None)
+        self._source.cancel()
 
     def _follow(self) -> None:
         while (step := await_next(self._steps)) is not None:
             try:
                 step()
             except PylonError as error:
-                self._report(error)
+                if not self._is_stopping:
+                    self._report(error)
+
+    def _watcher(self) -> watching.Watcher:
+        later = self._steps.put
+        env_files = self._surroundings.env_files.paths
+        return watching.Watcher(
+            watching.files(
+                "manifest", self._folder.root, self._source.files, partial(later, self._manifest_changed)
+            ),
+            watching.tree(
+                "functions", self._folder.functions(self._config), partial(later, self._functions_changed)
+            ),
+            watching.files(
+                "environment", env_files[0].parent, lambda: env_files, partial(later, self._environment_changed)
+            ),
+        )
+
+    def _client_keeper(self) -> ClientKeeper | None:
+        """A manifest that somebody wrote by hand has no client written beside it unasked."""
+        entry = self._folder.entry
+        if entry is None:
+            return None
+        functions, environ, clock = (
+            self._folder.functions(self._config),
+            self._beginning.environ,
+            SystemClock(),
+        )
+        return ClientKeeper(
+            lambda manifest: write_client_beside(entry, manifest, functions, environ, clock),
+            self._complain,
+            clock,
+        )
 
     # Steps
 
     def _manifest_changed(self) -> None:
-        loaded = load_manifest(self._folder, self._config)
+        loaded = self._source.load(self._config)
         old = self._app
         if old is None:
             self._start(loaded)
@@ -99,6 +177,21 @@ class _DevSession:
             except PylonError:
                 self._serve(old.loaded)
                 raise
+        self._save()
+
+    def _environment_changed(self) -> None:
+        beginning = self._surroundings.read()
+        old, self._source = self._source, beginning.source
+        try:
+            loaded = self._source.load(beginning.config)
+        except PylonError:
+            self._source = old
+            raise
+        if beginning.config.port == self._beginning.config.port:
+            config = replace(beginning.config, port=self._config.port)
+            beginning = replace(beginning, config=config)
+        self._next = replace(beginning, loaded=loaded)
+        self._steps.put(None)
 
     def _functions_changed(self) -> None:
         """Elsewhere, because a file that hangs while it is loaded must not keep Ctrl-C waiting."""
@@ -117,6 +210,7 @@ class _DevSession:
             if problem is not None:
                 raise problem
             self._announce(app.loaded)
+            self._renew_client()
 
     def _reload_functions(self, app: Application) -> None:
         """On a thread of its own."""
@@ -139,7 +233,7 @@ class _DevSession:
             show_banner(self._output, app, self._folder)
 
     def _serve(self, loaded: LoadedManifest) -> Application:
-        app = build(self._config, self._folder, loaded, self._environ, SystemClock())
+        app = build(self._config, self._folder, loaded, self._beginning.environ, SystemClock())
         self._app = app
         app.start()
         self._config = replace(self._config, port=app.server.port)  # clients come back to where they were
@@ -149,6 +243,21 @@ class _DevSession:
         app, self._app = self._app, None
         if app is not None:
             app.stop()
+
+    def _save(self) -> None:
+        """Nothing depends on it, so a folder that cannot be written to keeps nobody from working."""
+        try:
+            self._source.save()
+        except PylonError as error:
+            self._complain(error)
+        self._renew_client()
+
+    def _renew_client(self) -> None:
+        if self._client is not None and self._app is not None:
+            self._client.renew(self._app.loaded.manifest)
+
+    def _complain(self, error: PylonError) -> None:
+        self._output.aside(f"{error.message} {error.hint}")
 
     # What is said
 
@@ -162,6 +271,7 @@ class _DevSession:
                 "rebuild": self._rebuild,
                 "name": loaded.manifest.name,
                 "version": loaded.manifest.version,
+                **entry_member(self._folder),
                 "port": self._config.port,
                 "diagnostics": loaded.findings,
             }

@@ -1,17 +1,18 @@
 """``pylon start [APP]``: serve an app for real, with production defaults (contract 16 §6)."""
 
-from functools import partial
 from pathlib import Path
 from queue import SimpleQueue
 
 import click
 
+from pylon_cli.app_source import AppSource, entry_member
 from pylon_cli.banner import show_banner
+from pylon_cli.env_files import EnvFiles
 from pylon_cli.output import Output
 from pylon_cli.serving import app_folder, await_next, environment, stop_signals, tune_process
 from pylon_core.clock import SystemClock
 from pylon_core.exit_codes import ExitCode
-from pylon_runtime.app_folder import AppFolder, load_manifest
+from pylon_runtime.app_folder import AppFolder
 from pylon_runtime.application import Application, build
 from pylon_runtime.config import ServerConfig
 from pylon_runtime.logs import configure_logs
@@ -25,12 +26,19 @@ def start(output: Output, app: Path, port: int | None) -> int:
     """Serve the APP in this folder (or the one named) until SIGTERM."""
     configure_logs(as_json=True)
     tune_process()
+    folder = app_folder(app, missing="START_ENTRY_NOT_FOUND")
+    output.loaded(EnvFiles(folder.root).load())
     environ = environment(port)
     config = ServerConfig.from_env(environ)
-    folder = app_folder(app, missing="START_ENTRY_NOT_FOUND")
+    source = AppSource(folder, environ, output)
     stop: SimpleQueue[None] = SimpleQueue()
-    with stop_signals(partial(stop.put, None)):
-        running = build(config, folder, load_manifest(folder, config), environ, SystemClock())
+
+    def ask_to_stop() -> None:
+        stop.put(None)
+        source.cancel()
+
+    with stop_signals(ask_to_stop):
+        running = build(config, folder, source.load(config), environ, SystemClock())
         try:
             running.start()
             _announce(output, running, folder)
@@ -49,6 +57,7 @@ def _announce(output: Output, app: Application, folder: AppFolder) -> None:
             "code": "START_OK",
             "name": loaded.manifest.name,
             "version": loaded.manifest.version,
+            **entry_member(folder),
             "port": app.server.port,
             "db_path": str(app.database),
             "backend": app.database.engine,
