@@ -41,18 +41,22 @@ class Connection:
         "auth",
         "backlog",
         "backlog_bytes",
+        "blocked_at",
         "blocked_since",
         "expires_ns",
         "farewell",
         "fd",
         "follows",
         "heard",
+        "held",
+        "holder",
         "number",
         "outbox",
         "position",
         "released",
         "sock",
         "state",
+        "taken",
         "unsent",
         "wire",
     )
@@ -69,9 +73,14 @@ class Connection:
         now: float,
         wire: Wire = WEBSOCKET,
         expires_ns: int = NEVER_NS,
+        peer: str = "",
     ) -> None:
         self.number = number
         self.auth = auth
+        is_somebody = auth.user_id is not None and not auth.is_guest
+        self.holder: Hashable = ("user", auth.user_id) if is_somebody else ("address", peer)
+        """Who answers for what it asks for, among all its connections. Anybody can be any number of guests, so
+        these are taken together by their address."""
         self.wire = wire
         self.expires_ns = expires_ns
         """When its session ends by itself."""
@@ -83,6 +92,12 @@ class Connection:
         """The log position to send next; means nothing while the connection is in step with its audience."""
         self.unsent: memoryview | None = None
         """What is left of a send that the kernel took in part; nothing else may be sent before it."""
+        self.held = b""
+        """All of that send, which is in memory until the kernel has taken the last of it."""
+        self.blocked_at = now
+        """When the kernel first took only a part of it."""
+        self.taken = 0
+        """How many bytes of it the kernel took since."""
         self.blocked_since = now
         """When the kernel last took a byte while some were unsent."""
         self.farewell: bytes | None = None
@@ -98,20 +113,8 @@ class Connection:
         self.released.acquire()
 
     def take_replies(self) -> bytes:
-        return _drained(self.outbox)
-
-    def keep_back(self, frame: bytes) -> None:
-        self.backlog.append(frame)
-        self.backlog_bytes += len(frame)
-
-    def take_backlog(self) -> bytes:
-        self.backlog_bytes = 0
-        return _drained(self.backlog)
-
-
-def _drained(frames: deque[bytes]) -> bytes:
-    """One by one, since the reader may add to them meanwhile."""
-    taken: list[bytes] = []
-    while frames:
-        taken.append(frames.popleft())
-    return b"".join(taken)
+        """One by one, since the reader may add to them meanwhile."""
+        taken: list[bytes] = []
+        while self.outbox:
+            taken.append(self.outbox.popleft())
+        return b"".join(taken)

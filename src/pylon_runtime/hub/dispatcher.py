@@ -95,6 +95,10 @@ class Dispatcher:
         """Before ``run``."""
         self._feeds.append(feed)
 
+    @property
+    def unsent_bytes(self) -> int:
+        return self._writer.held.total
+
     # What the mailbox may call
 
     def join(self, connection: Connection) -> None:
@@ -176,6 +180,8 @@ class Dispatcher:
         self._deliver_new()
         self._deliver_relays()
         self._bring_on_laggards()
+        if self.unsent_bytes > self._limits.unsent_bytes_max:
+            self._make_room()
         if self._now >= self._next_tick:
             self._next_tick = self._now + self._limits.tick_s
             self._tick()
@@ -277,7 +283,7 @@ class Dispatcher:
 
     def _push_backlog(self, connection: Connection) -> None:
         if connection.unsent is None and connection.backlog:
-            self._writer.write(connection, connection.take_backlog())
+            self._writer.write_backlog(connection)
 
     # What feeds may call
 
@@ -291,7 +297,7 @@ class Dispatcher:
             elif connection.backlog_bytes > self._limits.backlog_bytes_max:
                 self.close_for_lag(connection)
             else:
-                connection.keep_back(frame)
+                self._writer.keep_back(connection, frame)
 
     def withdraw(self, connection: Connection) -> None:
         if connection.state is _OPEN and connection.follows:
@@ -309,7 +315,7 @@ class Dispatcher:
         audience.members -= 1
         if not audience.members:
             del self._audiences[audience.key]
-        connection.backlog.clear()
+        self._writer.forget_backlog(connection)
         for feed in self._feeds:
             feed.drop(connection)
         if connection.wire.is_two_way:
@@ -388,7 +394,25 @@ class Dispatcher:
 
     def _is_stuck(self, connection: Connection) -> bool:
         has_fallen_out = connection.follows and connection.position < self._log.first
-        return has_fallen_out or self._now - connection.blocked_since > self._limits.stall_s
+        return has_fallen_out or self._now > min(
+            connection.blocked_since + self._limits.stall_s,
+            connection.blocked_at + self._limits.stall_s + connection.taken / self._limits.bytes_per_s_min,
+        )
+
+    def _make_room(self) -> None:
+        """More is unsent than may be: those who answer for most of it have to go. Until they have, it is in
+        memory; beyond twice as much nobody is waited for."""
+        burdens = self._writer.burdens()
+        bytes_max = self._limits.unsent_bytes_max
+        going = sum(burden for connection, burden in burdens if connection.state is not _OPEN)
+        staying = self.unsent_bytes - going
+        for connection, burden in burdens:
+            if staying > bytes_max and connection.state is _OPEN:
+                staying -= burden
+                self.close_for_lag(connection)
+        for connection, _ in burdens:
+            if self.unsent_bytes > 2 * bytes_max:
+                self._cut(connection)
 
     def _close_expired(self) -> None:
         """Looks through the connections only when the session of one, which may have left, is over."""

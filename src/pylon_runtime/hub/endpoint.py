@@ -86,7 +86,7 @@ class SocketEndpoint(ABC):
     ) -> Connection | None:
         """Have the hub write to the socket; ``None`` when it is not running. Whoever gets a connection has to see
         to it that it leaves."""
-        connection = self._hub.register(auth, sock, wire, expires_ns)
+        connection = self._hub.register(auth, sock, wire, expires_ns, self._peer_of(request))
         if connection is not None:
             self._look_again(request, connection)
         return connection

@@ -18,8 +18,9 @@ def text_frame(payload: bytes) -> bytes:
     return _frame(_FINAL_TEXT, payload)
 
 
-def binary_frame(payload: bytes) -> bytes:
-    return _frame(_FINAL_BINARY, payload)
+def binary_frame(*parts: bytes) -> bytes:
+    """One binary message, of the parts in a row; a large one is copied once."""
+    return b"".join((_head(_FINAL_BINARY, sum(map(len, parts))), *parts))
 
 
 def close_frame(code: int, reason: str) -> bytes:
@@ -29,9 +30,12 @@ def close_frame(code: int, reason: str) -> bytes:
 
 
 def _frame(first_byte: int, payload: bytes) -> bytes:
-    size = len(payload)
+    return _head(first_byte, len(payload)) + payload
+
+
+def _head(first_byte: int, size: int) -> bytes:
     if size <= 125:
-        return struct.pack("!BB", first_byte, size) + payload
+        return struct.pack("!BB", first_byte, size)
     if size <= 0xFFFF:
-        return struct.pack("!BBH", first_byte, 126, size) + payload
-    return struct.pack("!BBQ", first_byte, 127, size) + payload
+        return struct.pack("!BBH", first_byte, 126, size)
+    return struct.pack("!BBQ", first_byte, 127, size)

@@ -46,6 +46,8 @@ class HubStats(msgspec.Struct, frozen=True):
     frames_sent: int
     closed_for_lag: int
     relays_dropped: int
+    unsent_bytes: int
+    """What waits in memory for clients that read slowly."""
 
 
 class Hub:
@@ -149,7 +151,12 @@ class Hub:
             self._mailbox.ring()
 
     def register(
-        self, auth: AuthContext, sock: socket.socket, wire: Wire = WEBSOCKET, expires_ns: int = NEVER_NS
+        self,
+        auth: AuthContext,
+        sock: socket.socket,
+        wire: Wire = WEBSOCKET,
+        expires_ns: int = NEVER_NS,
+        peer: str = "",
     ) -> Connection | None:
         """Take over writing to an open socket: the recent visible events, then live ones, until it expires.
 
@@ -158,7 +165,7 @@ class Hub:
         """
         now = self._clock.monotonic()
         audience = self._policy.audience(auth)
-        connection = Connection(next(self._numbers), auth, audience, sock, now, wire, expires_ns)
+        connection = Connection(next(self._numbers), auth, audience, sock, now, wire, expires_ns, peer)
         if self._thread is None or not self._mailbox.post(partial(self._dispatcher.join, connection)):
             return None
         return connection
@@ -204,4 +211,5 @@ class Hub:
             frames_sent=dispatcher.frames_sent,
             closed_for_lag=dispatcher.closed_for_lag,
             relays_dropped=self._relays.dropped,
+            unsent_bytes=dispatcher.unsent_bytes,
         )

@@ -25,6 +25,14 @@ class HubLimits(msgspec.Struct, frozen=True, kw_only=True):
     stall_s: float = 10.0
     """A connection that takes no byte for so long, while some wait for it, is closed."""
 
+    bytes_per_s_min: float = 4 << 10
+    """So is one that takes them more slowly than this, after as long: half of what mobile networks leave those who
+    have used up their allowance, and far more than who reads a byte now and then."""
+
+    unsent_bytes_max: int = 64 << 20
+    """What may wait for all slow readers together, equal bytes counted once: a thousand who lag by a chunk. Beyond
+    it those who hold most are closed; what they hold is let go when they have gone, and at twice this at once."""
+
     close_grace_s: float = 2.0
     """How long a peer may take to answer a close frame before the connection is cut."""
 
@@ -69,10 +77,18 @@ class HubLimits(msgspec.Struct, frozen=True, kw_only=True):
     """Documents that one connection hears of: what an editor shows, with a lot to spare."""
 
     document_subscriptions_max: int = 100_000
-    """Of all connections together; each takes about 300 bytes."""
+    """Of all connections together; each takes less than a kilobyte."""
+
+    documents_read_at_once_max: int = 4
+    """Documents on their way from the store to the dispatcher, twice each and of 2 MiB or more, so that the memory
+    of many that are opened at once is that of few. Each is there for milliseconds."""
 
     live_queries_per_connection_max: int = 64
     """Live queries that one connection subscribes to: what a screen shows, with a lot to spare."""
+
+    live_queries_per_holder_max: int = 1_000
+    """Live queries that all connections of a user subscribe to, or all guests at one address: many windows full of
+    them, and a tenth of what the server has, so that it takes ten to leave nothing to others."""
 
     live_queries_max: int = 10_000
     """Different ones of all connections together, equal ones of equal readers counted once."""

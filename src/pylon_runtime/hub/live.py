@@ -3,7 +3,8 @@
 Connections that may read the same rows and ask the same query form a group. A change is judged once for a group,
 in memory, and what it makes different is encoded once for all. The store is asked for the first subscriber of a
 group, on the thread that reads their socket, and again, on the feed's own thread, when the rows kept are used
-up; never on the dispatcher's. Everything that is remembered belongs to the dispatcher's thread.
+up; never on the dispatcher's. Users take turns in what is read again. Everything that is remembered belongs to the
+dispatcher's thread.
 
 What is read and what follows meet exactly: rows are read together with the newest seq of their state, and the
 group goes on with the entries of the hub's log behind that seq. When those are gone it is read again.
@@ -11,9 +12,9 @@ group goes on with the entries of the hub's log behind that seq. When those are 
 
 import itertools
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from functools import partial
-from queue import SimpleQueue
 from typing import Any
 
 import msgspec
@@ -25,6 +26,7 @@ from pylon_http import ChangeEvent, Filter
 from pylon_router import RouterContext
 from pylon_router.live_queries import parse_live_query, readable_rows
 from pylon_runtime.hub.connection import Connection, ConnectionState
+from pylon_runtime.hub.fair_queue import FairQueue
 from pylon_runtime.hub.feeds import MessageHandler
 from pylon_runtime.hub.frames import text_frame
 from pylon_runtime.hub.hub import Hub
@@ -64,11 +66,13 @@ class LiveQueries:
         self._groups: dict[GroupKey, LiveGroup] = {}
         self._index = QueryIndex[LiveGroup]()
         self._held: dict[Connection, dict[str, LiveGroup]] = {}
+        self._held_by: Counter[Hashable] = Counter()
+        """How many by whom, of all their connections."""
         self._weight = 0
         self._position = 0
         """Of the next entry of the log to look at."""
         self._seq = 0
-        self._to_reread: SimpleQueue[LiveGroup | None] = SimpleQueue()
+        self._to_reread = FairQueue[LiveGroup]()
         self._thread: threading.Thread | None = None
 
     @property
@@ -85,7 +89,7 @@ class LiveQueries:
 
     def stop(self, deadline: float) -> None:
         """End the thread that reads; after the hub, which has sent everybody away."""
-        self._to_reread.put(None)
+        self._to_reread.close()
         if self._thread is not None:
             join([self._thread], deadline, self._context.clock)
 
@@ -126,9 +130,8 @@ class LiveQueries:
     # On that thread, or on the one that reads again
 
     def _reread(self) -> None:
-        while (group := self._to_reread.get()) is not None:
-            if group.state is not _ENDED:
-                self._read(group)
+        while (group := self._to_reread.take()) is not None:
+            self._read(group)
 
     def _read(self, group: LiveGroup) -> None:
         try:
@@ -166,6 +169,7 @@ class LiveQueries:
             group = self._groups[key] = self._make(key, connection, query, rows)
             unread(group)
         self._held.setdefault(connection, {})[query_id] = group
+        self._held_by[connection.holder] += 1
         group.members.setdefault(connection, {})[query_id] = None
         if group.state is not _READING:
             self._hub.sender.push((connection,), group.rows(query_id))
@@ -173,6 +177,8 @@ class LiveQueries:
     def _refusal(self, connection: Connection, group: LiveGroup | None) -> PylonError | None:
         if len(self._held.get(connection, ())) >= self._limits.live_queries_per_connection_max:
             return PylonError("SUBSCRIBE_FAILED", "This connection has too many live queries.", status=429)
+        if self._held_by[connection.holder] >= self._limits.live_queries_per_holder_max:
+            return PylonError("SUBSCRIBE_FAILED", "This user has too many live queries.", status=429)
         if group is None and (
             len(self._groups) >= self._limits.live_queries_max
             or self._weight >= self._limits.live_queries_bytes_max
@@ -190,6 +196,7 @@ class LiveQueries:
         held = self._held.get(connection, {})
         group = held.pop(query_id, None)
         if group is not None:
+            self._give_back(connection.holder, 1)
             del group.members[connection][query_id]
             if not group.members[connection]:
                 self._dismiss(group, connection)
@@ -197,8 +204,15 @@ class LiveQueries:
                 del self._held[connection]
 
     def drop(self, connection: Connection) -> None:
-        for group in {group.number: group for group in self._held.pop(connection, {}).values()}.values():
+        held = self._held.pop(connection, {})
+        self._give_back(connection.holder, len(held))
+        for group in {group.number: group for group in held.values()}.values():
             self._dismiss(group, connection)
+
+    def _give_back(self, holder: Hashable, count: int) -> None:
+        self._held_by[holder] -= count
+        if not self._held_by[holder]:
+            del self._held_by[holder]
 
     def _dismiss(self, group: LiveGroup, connection: Connection) -> None:
         del group.members[connection]
@@ -221,6 +235,7 @@ class LiveQueries:
 
     def _remove(self, group: LiveGroup) -> None:
         group.state = _ENDED
+        self._to_reread.discard(group)
         self._weight -= group.weight
         del self._groups[group.key]
         if group.selection is not None:
@@ -353,7 +368,7 @@ class LiveQueries:
         group.rereads += 1
         if group.state is _LIVE:
             group.state = _REREADING
-        self._to_reread.put(group)
+        self._to_reread.put(group, {connection.holder for connection in group.members})
 
 
 def _query_id(message: Mapping[str, Any]) -> str | None:

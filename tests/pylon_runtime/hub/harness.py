@@ -161,3 +161,4 @@ class Stage:
         for listener in (self.listener, self.stream_listener):
             listener.close()
             assert not listener.failures, listener.failures
+        assert self.hub.stats().unsent_bytes == 0

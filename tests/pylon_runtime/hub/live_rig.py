@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from pylon_http import DataStore, Reader, TxStore
+from pylon_http import DataStore, Filter, Reader, TxStore
 from tests.strategies.documents import app, entity, field
 from tests.support.data_api import OWNED, optional, rules
 from tests.support.live_queries import WAIT_S, LiveClient, LiveServer
@@ -30,12 +30,26 @@ DOCUMENT = app(
 ServerMaker = Callable[..., LiveServer]
 
 
+class WatchedReader:
+    def __init__(self, reader: Reader, questions: list[Filter]) -> None:
+        self._reader = reader
+        self._questions = questions
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._reader, name)
+
+    def query(self, entity_name: str, wanted: Filter) -> Any:
+        self._questions.append(wanted)
+        return self._reader.query(entity_name, wanted)
+
+
 class WatchedStore:
-    """The store; who reads is noted, and a read can be held up at its end, or fail."""
+    """The store; who reads what is noted, and a read can be held up at its end, or fail."""
 
     def __init__(self, store: DataStore) -> None:
         self._store = store
         self.readers: list[str] = []
+        self.questions: list[Filter] = []
         self.error: Exception | None = None
         self.has_read = threading.Semaphore(0)
         self.may_end = threading.Event()
@@ -45,12 +59,12 @@ class WatchedStore:
         return getattr(self._store, name)
 
     @contextmanager
-    def read(self) -> Iterator[Reader]:
+    def read(self) -> Iterator[WatchedReader]:
         self.readers.append(threading.current_thread().name)
         if self.error is not None:
             raise self.error
         with self._store.read() as reader:
-            yield reader
+            yield WatchedReader(reader, self.questions)
         self.has_read.release()
         assert self.may_end.wait(WAIT_S)
 

@@ -2,6 +2,7 @@
 (contract 05 §7.4).
 """
 
+import copy
 import random
 import threading
 from collections.abc import Callable, Iterator, Mapping
@@ -33,9 +34,11 @@ class MemoryDocuments:
     def __init__(self) -> None:
         self.rows: dict[str, dict[str, Any]] = {}
         self.documents: dict[str, bytes] = {}
+        self.lock = threading.Lock()
+        """Held while a row and its document are changed together."""
         self.transactions = 0
         self.reading: Callable[[], None] = lambda: None
-        self.failure: PylonError | None = None
+        self.failure: Exception | None = None
 
     def put(self, row_id: str, document: bytes | None = b"doc", *, owner: str = "*") -> None:
         self.rows[row_id] = {"id": row_id, "owner": owner}
@@ -46,7 +49,10 @@ class MemoryDocuments:
     def read(self) -> Iterator[DocumentReader]:
         if self.failure is not None:
             raise self.failure
-        yield self
+        with self.lock:
+            view = copy.copy(self)
+            view.rows, view.documents = dict(self.rows), dict(self.documents)
+        yield view
         self.reading()
 
     def transact(self, work: Callable[[DocumentTx], T], /) -> T:
@@ -72,8 +78,13 @@ class DocumentStage(Stage):
         super().__init__(limits, feed=self._feed, **options)
 
     def _feed(self, hub: Hub) -> Documents:
-        self.documents = Documents(hub, self.store, OwnerPolicy(), {"Note"})
+        self.documents = Documents(hub, self.store, OwnerPolicy(), {"Note"}, self.clock)
+        self.documents.start()
         return self.documents
+
+    def close(self) -> None:
+        super().close()
+        self.documents.stop(self.clock.monotonic() + 5)
 
     def subscribed(self, name: str = "ann", *row_ids: str) -> WireClient:
         """A client that has the documents of these rows."""
@@ -179,9 +190,7 @@ def test_members_come_in_any_order(stage: DocumentStage, text: str) -> None:
 @pytest.mark.parametrize(
     "message",
     [
-        pytest.param({"entity": "Note", "rowId": "of-bob"}, id="a row of somebody else"),
-        pytest.param({"entity": "Note", "rowId": "of-bob-fresh"}, id="one without a document"),
-        pytest.param({"entity": "Note", "rowId": "none"}, id="no such row"),
+        pytest.param({"entity": "Note", "rowId": "no such row, nor will be"}, id="a row that nobody can make"),
         pytest.param({"entity": "Plain", "rowId": "n1"}, id="an entity without documents"),
         pytest.param({"entity": "", "rowId": "n1"}, id="no entity"),
         pytest.param({"entity": ["Note"], "rowId": "n1"}, id="an entity that is no string"),
@@ -191,17 +200,44 @@ def test_members_come_in_any_order(stage: DocumentStage, text: str) -> None:
     ],
 )
 def test_for_anything_else_nothing_happens(stage: DocumentStage, message: dict[str, Any]) -> None:
-    stage.store.put("of-bob", owner="bob")
-    stage.store.put("of-bob-fresh", None, owner="bob")
     client = stage.connect("ann")
 
     client.say({"type": "crdt-subscribe", **message})
     client.await_served()
-    stage.publish(added(1, "of-bob", owner="bob"), added(2, "n1"))
+    stage.publish(added(1, "n1"))
+
+    assert frames_before(client, 1) == []
+    assert stage.nothing_is_held()
+
+
+@pytest.mark.parametrize("row_id", ["of-bob", "of-bob-fresh", "none"])
+def test_of_a_row_that_cannot_be_seen_nothing_is_sent_or_made(stage: DocumentStage, row_id: str) -> None:
+    stage.store.put("of-bob", owner="bob")
+    stage.store.put("of-bob-fresh", None, owner="bob")
+    client = stage.connect("ann")
+
+    subscribe(client, row_id)
+    client.await_served()
+    stage.publish(added(1, row_id, owner="bob"), added(2))
 
     assert frames_before(client, 2) == []
-    assert stage.nothing_is_held()
-    assert "of-bob-fresh" not in stage.store.documents
+    assert stage.store.transactions == 0
+
+
+@pytest.mark.parametrize("row_id", ["of-bob", "none"])
+def test_a_row_that_is_shown_later_sends_its_document_then(stage: DocumentStage, row_id: str) -> None:
+    stage.store.put("of-bob", owner="bob")
+    client = stage.connect("ann")
+    subscribe(client, row_id)
+    client.await_served()
+
+    stage.store.put(row_id, b"now" if row_id == "of-bob" else None)
+    stage.publish(added(1, row_id, delta=b"part of it"))
+
+    whole = b"now" if row_id == "of-bob" else b"made"
+    assert next_frame(client) == CrdtFrame(SNAPSHOT, "Note", row_id, whole)
+    stage.publish(added(2, row_id, delta=b"next"))
+    assert next_frame(client) == CrdtFrame(UPDATE, "Note", row_id, b"next")
 
 
 def test_what_is_added_is_encoded_once_for_all(stage: DocumentStage, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -230,25 +266,205 @@ def test_a_change_without_an_addition_sends_nothing(stage: DocumentStage) -> Non
 
 
 @pytest.mark.parametrize("delta", [b"secret", None])
-def test_whoever_loses_sight_of_the_row_hears_no_more(stage: DocumentStage, delta: bytes | None) -> None:
+def test_whoever_loses_sight_of_the_row_hears_nothing_until_it_is_shown(
+    stage: DocumentStage, delta: bytes | None
+) -> None:
     ann, bob = stage.subscribed("ann", "n1"), stage.subscribed("bob", "n1")
 
     stage.publish(added(1, owner="bob", before={"owner": "*"}, delta=delta), added(2, owner="bob", delta=b"more"))
-    stage.publish(added(3, owner="*", delta=b"again"), change(4))
+    stage.publish(change(3))
 
-    assert frames_before(ann, 4) == []
-    expected = [b"more", b"again"] if delta is None else [delta, b"more", b"again"]
-    assert [frame.payload for frame in frames_before(bob, 4)] == expected
-    assert stage.subscriptions == 1
+    assert frames_before(ann, 3) == []
+    expected = [b"more"] if delta is None else [delta, b"more"]
+    assert [frame.payload for frame in frames_before(bob, 3)] == expected
+
+    stage.store.put("n1", b"all of it")
+    stage.publish(added(4, owner="*", before={"owner": "bob"}, delta=b"again"))
+    assert next_frame(ann) == CrdtFrame(SNAPSHOT, "Note", "n1", b"all of it")
+    stage.publish(added(5, delta=b"next"), change(6))
+    assert [frame.payload for frame in frames_before(ann, 6)] == [b"next"]
+    assert [frame.payload for frame in frames_before(bob, 6)] == [b"again", b"next"]
 
 
-def test_a_delete_ends_every_subscription_without_a_word(stage: DocumentStage) -> None:
+def test_a_row_deleted_and_made_again_sends_the_document_of_the_new_one(stage: DocumentStage) -> None:
     client = stage.subscribed("ann", "n1")
 
     stage.publish(change(1, row_id="n1", kind=ChangeKind.DELETE), change(2))
-
     assert frames_before(client, 2) == []
-    assert stage.nothing_is_held()
+    stage.store.put("n1", b"another")
+    stage.publish(change(3, row_id="n1", kind=ChangeKind.INSERT))
+
+    assert next_frame(client) == CrdtFrame(SNAPSHOT, "Note", "n1", b"another")
+    assert stage.subscriptions == 1
+
+
+def test_a_row_shown_to_one_is_sent_to_nobody_else(stage: DocumentStage) -> None:
+    stage.store.put("n1", owner="bob")
+    ann, eve = stage.connect("ann"), stage.connect("eve")
+    for client in (ann, eve):
+        subscribe(client, "n1")
+        client.await_served()
+
+    stage.store.put("n1", owner="ann")
+    stage.publish(added(1, owner="ann", before={"owner": "bob"}))
+    assert next_frame(ann).kind == SNAPSHOT
+    stage.publish(change(2))
+
+    assert frames_before(eve, 2) == []
+
+
+def test_a_row_shown_to_many_is_read_once(stage: DocumentStage) -> None:
+    clients = [stage.connect(name) for name in ("ann", "bob", "ann", "eve")]
+    for client in clients:
+        subscribe(client, "fresh")
+        client.await_served()
+    stage.store.put("fresh", None)
+    readings: list[int] = []
+    stage.store.reading = lambda: readings.append(1)
+
+    stage.publish(change(1, row_id="fresh"))
+
+    assert [next_frame(client).payload for client in clients] == [b"made"] * 4
+    assert (len(readings), stage.store.transactions) == (1, 1)
+
+
+def show_while_read(stage: DocumentStage, *meanwhile: ChangeEvent) -> WireClient:
+    """A client to whom n1 is shown (seq 1); these events are delivered between the reading and its being sent."""
+    stage.store.put("n1", owner="bob")
+    witness, client = stage.subscribed("bob", "n1"), stage.connect("ann")
+    subscribe(client, "n1")
+    client.await_served()
+
+    def commit() -> None:
+        stage.store.reading = lambda: None
+        stage.publish(*meanwhile)
+        assert witness.seqs(1 + len(meanwhile))[-1] == meanwhile[-1].seq
+
+    stage.store.put("n1", b"whole")
+    stage.store.reading = commit
+    stage.publish(added(1, before={"owner": "bob"}))
+    return client
+
+
+def test_what_is_committed_while_a_shown_row_is_read_follows_it(stage: DocumentStage) -> None:
+    client = show_while_read(stage, added(2, delta=b"two"), added(3, delta=b"three"))
+
+    assert [next_frame(client).payload for _ in range(3)] == [b"whole", b"two", b"three"]
+    stage.publish(added(4, delta=b"four"), change(5))
+    assert [frame.payload for frame in frames_before(client, 5)] == [b"four"]
+
+
+def test_a_row_hidden_again_while_it_is_read_is_not_sent(stage: DocumentStage) -> None:
+    client = show_while_read(stage, added(2, owner="bob", before={"owner": "*"}))
+
+    until(lambda: not stage.documents._shown, "the reading")
+    stage.publish(added(3, owner="bob"), change(4))
+
+    assert frames_before(client, 4) == []
+
+
+def test_a_row_hidden_and_shown_while_it_is_read_is_read_again(stage: DocumentStage) -> None:
+    client = show_while_read(
+        stage, added(2, owner="bob", before={"owner": "*"}, delta=b"secret"), added(3, before={"owner": "bob"})
+    )
+
+    assert next_frame(client) == CrdtFrame(SNAPSHOT, "Note", "n1", b"whole")
+    stage.publish(added(4, delta=b"four"), change(5))
+    assert [frame.payload for frame in frames_before(client, 5)] == [b"four"]
+
+
+@pytest.mark.parametrize(
+    "failure", [PylonError("NOT_AVAILABLE", "Not now."), ZeroDivisionError()], ids=["away", "a fault"]
+)
+def test_who_cannot_be_sent_what_is_shown_is_closed_and_asks_again(
+    stage: DocumentStage, failure: Exception
+) -> None:
+    stage.store.put("n1", owner="bob")
+    ann, eve = stage.connect("ann"), stage.connect("eve")
+    for client in (ann, eve):
+        subscribe(client, "n1")
+        client.await_served()
+
+    stage.store.failure = failure
+    stage.publish(added(1, owner="ann", before={"owner": "bob"}))
+
+    assert ann.close_code() == 1013
+    until(lambda: stage.subscriptions == 1)
+    eve.await_served()
+
+
+def test_what_can_have_no_document_when_it_is_shown_is_passed_over(stage: DocumentStage) -> None:
+    stage.store.put("n1", owner="bob")
+    client = stage.connect("ann")
+    subscribe(client, "n1")
+    client.await_served()
+
+    stage.store.failure = PylonError("PAYLOAD_TOO_LARGE", "Never.")
+    stage.publish(added(1, before={"owner": "bob"}))
+
+    until(stage.nothing_is_held)
+    stage.publish(change(2))
+    assert frames_before(client, 2) == []
+
+
+class NumberedRow:
+    """The row n1, whose document is the numbers of the changes made to it; made again, it begins without them."""
+
+    def __init__(self, stage: DocumentStage) -> None:
+        self._stage = stage
+        self._seq = 0
+        self._is_shown = True
+        self.numbers: list[str] = []
+        self.secret: set[str] = set()
+        """Numbers that were added while the row was hidden."""
+
+    def change(self, *, is_shown: bool) -> None:
+        self._seq += 1
+        owner, number = ("*" if is_shown else "bob"), str(self._seq)
+        before = {"owner": "*" if self._is_shown else "bob"} if self.numbers else None
+        kind = ChangeKind.UPDATE if self.numbers else ChangeKind.INSERT
+        self.numbers = [*self.numbers, number]
+        if not is_shown:
+            self.secret.add(number)
+        self._is_shown = is_shown
+        with self._stage.store.lock:
+            self._stage.store.put("n1", ",".join(self.numbers).encode(), owner=owner)
+        self._stage.publish(added(self._seq, owner=owner, before=before, kind=kind, delta=number.encode()))
+
+    def delete(self) -> None:
+        self._seq += 1
+        self.numbers = []
+        with self._stage.store.lock:
+            del self._stage.store.rows["n1"], self._stage.store.documents["n1"]
+        owner = "*" if self._is_shown else "bob"
+        self._stage.publish(change(self._seq, row_id="n1", kind=ChangeKind.DELETE, owner=owner))
+
+
+def test_whoever_follows_a_row_through_hiding_and_deletion_ends_with_all_of_it_and_is_told_no_secret(
+    stage: DocumentStage,
+) -> None:
+    choice = random.Random(7)
+    row, client, held = NumberedRow(stage), stage.subscribed("ann", "n1"), list[str]()
+
+    def has_all() -> bool:
+        client.await_served()
+        for frame in map(read_crdt_frame, client.binaries):
+            told = frame.payload.decode().split(",")
+            assert not row.secret.intersection(told if frame.kind == UPDATE else told[-1:])
+            if frame.kind == SNAPSHOT:
+                held.clear()
+            held.extend(number for number in told if number not in held)
+        client.binaries = []
+        return held == row.numbers
+
+    for _ in range(20):
+        for _ in range(60):
+            if row.numbers and choice.random() < 0.1:
+                row.delete()
+            else:
+                row.change(is_shown=choice.random() < 0.5)
+        row.change(is_shown=True)
+        until(has_all, "the whole document")
 
 
 def test_subscribing_again_sends_the_document_again_and_additions_once(stage: DocumentStage) -> None:
@@ -312,7 +528,7 @@ def test_what_is_committed_while_the_document_is_read_follows_it(stage: Document
     assert [frame.payload for frame in frames_before(late, 6)] == [b"next"]
 
 
-def test_a_row_hidden_while_its_document_is_read_is_not_followed(stage: DocumentStage) -> None:
+def test_a_row_hidden_while_its_document_is_read_is_not_sent(stage: DocumentStage) -> None:
     witness, late = stage.subscribed("bob", "n1"), stage.connect("ann")
 
     def hide() -> None:
@@ -322,9 +538,10 @@ def test_a_row_hidden_while_its_document_is_read_is_not_followed(stage: Document
 
     stage.store.reading = hide
     subscribe(late, "n1")
+    late.await_served()
+    stage.publish(added(2, owner="bob"), change(3))
 
-    assert next_frame(late).kind == SNAPSHOT
-    until(lambda: stage.subscriptions == 1, "the end of the subscription")
+    assert frames_before(late, 3) == []
 
 
 def hold_dispatcher(stage: DocumentStage) -> threading.Event:
@@ -362,21 +579,22 @@ def test_what_a_row_was_before_its_document_was_read_ends_nothing(stage: Documen
     assert frames_before(client, 5)[-1].payload == b"next"
 
 
-def test_a_row_hidden_and_shown_while_its_document_is_read_is_asked_for_again(stage: DocumentStage) -> None:
-    """As by everybody else who lost sight of it: nothing of it is sent from then on."""
+def test_a_row_hidden_and_shown_while_its_document_is_read_is_read_again(stage: DocumentStage) -> None:
+    """What was added while it was hidden is sent to nobody who could not see it then, but with the whole."""
     witness, late = stage.subscribed("bob", "n1"), stage.connect("ann")
 
     def hide_and_show() -> None:
         stage.store.reading = lambda: None
         stage.publish(added(1, owner="bob", before={"owner": "*"}), added(2, before={"owner": "bob"}))
         witness.seqs(2)
+        stage.store.put("n1", b"with both")
 
     stage.store.reading = hide_and_show
     subscribe(late, "n1")
-    assert next_frame(late).kind == SNAPSHOT
+    assert next_frame(late) == CrdtFrame(SNAPSHOT, "Note", "n1", b"with both")
     stage.publish(added(3), change(4))
 
-    assert frames_before(late, 4) == []
+    assert [frame.payload for frame in frames_before(late, 4)] == [b"delta"]
 
 
 def test_who_would_miss_an_addition_that_is_gone_from_the_log_is_closed(

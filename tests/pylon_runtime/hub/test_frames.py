@@ -27,6 +27,7 @@ def test_payloads_of_every_length_class(size: int) -> None:
     payload = b"x" * size
 
     assert read(text_frame(payload) + binary_frame(payload)) == [(Opcode.TEXT, payload), (Opcode.BINARY, payload)]
+    assert binary_frame(payload[:3], payload[3:]) == binary_frame(payload)
 
 
 def test_a_ping_is_empty() -> None:

@@ -7,6 +7,7 @@ import pytest
 
 from pylon_auth import CredentialResolver, IssuedSession, SessionStore
 from pylon_runtime import session_notices
+from pylon_runtime.hosts import HostRule
 from pylon_runtime.origins import OriginRule
 from pylon_runtime.socket_auth import SocketAuthenticator
 from tests.pylon_auth.memory_backend import MemorySessionBackend, SetClock
@@ -73,7 +74,7 @@ def test_the_sockets_of_a_session_end_with_the_code_for_what_happened(
     clock = SetClock()
     sessions = SessionStore(MemorySessionBackend(), clock, secrets.token_bytes)
     authenticator = SocketAuthenticator(
-        CredentialResolver(sessions, None), "c", OriginRule.of("*"), OriginRule.of("*")
+        CredentialResolver(sessions, None), "c", HostRule.of("*", ""), OriginRule.of("*"), OriginRule.of("*")
     )
     stage = make_stage(authenticate=authenticator.upgrade, authenticate_stream=authenticator.stream)
     session_notices.close_sockets(sessions, stage.hub)
