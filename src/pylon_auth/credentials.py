@@ -6,6 +6,7 @@ refused. Any thread may call.
 """
 
 import hmac
+import re
 from urllib.parse import unquote_to_bytes
 
 import msgspec
@@ -17,17 +18,24 @@ from pylon_auth.store import SessionStore
 from pylon_core.errors import PylonError
 from pylon_http import Headers
 
-_BEARER = "Bearer"
+_BEARER = re.compile(r"bearer +([!-~]+)", re.ASCII | re.IGNORECASE)
+_BEARER_SCHEME = re.compile(r"bearer(?![\w!#$%&'*+.^`|~-])", re.ASCII | re.IGNORECASE)
+"""The whole word, by what may stand in the name of a scheme."""
 _SUBPROTOCOL_BEARER = "bearer."
 _API_KEY = "pk."
 _HEX = frozenset("0123456789abcdefABCDEF")
 
 
 def bearer_token(headers: Headers) -> str | None:
-    """What follows ``Bearer`` in ``Authorization``, even nothing; ``None`` when there is no such header."""
-    # Servers strip a header's value, so of an empty token not even the space before it arrives.
-    scheme, _, token = headers.get("authorization", "").partition(" ")
-    return token if scheme == _BEARER else None
+    """The token in ``Authorization: Bearer``, in any case (RFC 9110 §11.1); ``None`` when there is no such header,
+    or it is of another scheme. Empty for one that has no token, or more than one word: it was shown, and fails."""
+    value = headers.get("authorization")
+    if value is None:
+        return None
+    found = _BEARER.fullmatch(value.strip(" \t"))
+    if found is not None:
+        return found[1]
+    return "" if _BEARER_SCHEME.match(value) else None
 
 
 def cookie_token(headers: Headers, cookie_name: str) -> str | None:
@@ -94,9 +102,16 @@ class CredentialResolver:
         self._admin_token = admin_token.encode() if admin_token else None
 
     def identify(self, token: str | None) -> AuthContext:
-        """For HTTP: an unknown, revoked or expired session is anonymous. Raises INVALID_API_KEY."""
+        """For HTTP: an unknown, revoked or expired session is anonymous. Raises INVALID_API_KEY, and UNAUTHORIZED
+        for an empty token, which stands for one that could not be read."""
         if token is None:
             return ANONYMOUS
+        if not token:
+            raise PylonError(
+                "UNAUTHORIZED",
+                "The Authorization header cannot be read.",
+                hint="Send it as Authorization: Bearer <token>, or not at all.",
+            )
         if self._is_admin(token):
             return ADMIN
         if token.startswith(_API_KEY):

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 from msgspec import structs
 
-from pylon_auth import CredentialResolver, RandomBytes, bearer_token, cookie_token
+from pylon_auth import ANONYMOUS, CredentialResolver, RandomBytes, bearer_token, cookie_token
 from pylon_core.clock import Clock
 from pylon_core.errors import PylonError
 from pylon_http import Answer, Download, Outcome, PendingResponse, Request, Response, StreamedResponse, Upload
@@ -36,6 +36,7 @@ METHODS_WITHOUT_BODY = frozenset({"GET", "HEAD", "OPTIONS", "DELETE"})
 
 _READING = frozenset({"GET", "HEAD", "OPTIONS"})
 _API = "/api/"
+_INTERNAL = 500
 
 C = TypeVar("C")
 
@@ -93,7 +94,8 @@ class Gateway:
         self._files = parts.files
         self._uploads = parts.uploads
         self._health = parts.health
-        self._csrf = parts.config.csrf
+        self._origins = parts.config.origins
+        self._dev_mode = parts.config.dev_mode
         self._proxy_hops = parts.config.trust_proxy_hops
         self._monotonic = parts.clock.monotonic
         self._log = RequestLog(parts.config.access_log, parts.clock)
@@ -140,16 +142,17 @@ class Gateway:
 
     def _failed(self, request: Request, started: float, error: Exception) -> Response:
         if isinstance(error, PylonError):
-            return self._logged(request, started, Response.error(error))
+            cause = error if error.status == _INTERNAL else None
+            return self._logged(request, started, Response.error(error), cause)
         response = Response.error(PylonError("INTERNAL", "Something went wrong on the server."))
-        return self._logged(request, started, response, crash=error)
+        return self._logged(request, started, response, error)
 
     def _logged(
-        self, request: Request, started: float, response: Response, crash: Exception | None = None
+        self, request: Request, started: float, response: Response, cause: Exception | None = None
     ) -> Response:
         elapsed_s = self._monotonic() - started
         if "x-request-id" in request.headers or self._log.wants(response.status, elapsed_s):
-            return self._noted(request, response, elapsed_s, crash)
+            return self._noted(request, response, elapsed_s, cause)
         return response
 
     def _answer(self, request: Request) -> Answer:
@@ -161,7 +164,7 @@ class Gateway:
         if method == "OPTIONS":
             return Response(204, b"")
         bearer = bearer_token(headers)
-        if method not in _READING and bearer is None:
+        if method not in _READING and not self._excuses(bearer):
             self._check_origin(request)
         if target.startswith(_API):
             body = b"" if method in METHODS_WITHOUT_BODY else bounded(request.body)
@@ -181,15 +184,25 @@ class Gateway:
             address=client_ip(request, self._proxy_hops),
         )
 
+    def _excuses(self, bearer: str | None) -> bool:
+        """Whether a bearer token makes the page behind a request irrelevant: browsers send none by themselves.
+
+        In dev mode everybody who reaches the server may sign in as anybody, so there any page could send a token
+        that is worth nothing and take what it likes.
+        """
+        if bearer is None or not self._dev_mode:
+            return bearer is not None
+        return self._credentials.identify(bearer) != ANONYMOUS
+
     def _check_origin(self, request: Request) -> None:
-        if not self._csrf.allows(calling_origin(request.headers), request.headers.get("host")):
+        if not self._origins.allows(calling_origin(request.headers), request.headers.get("host")):
             raise PylonError(
                 "CSRF_REJECTED",
                 "This page may not make changes here.",
                 hint="Add its origin to PYLON_CSRF_ORIGINS, or send a bearer token instead of a cookie.",
             )
 
-    def _noted(self, request: Request, response: Response, elapsed_s: float, crash: Exception | None) -> Response:
+    def _noted(self, request: Request, response: Response, elapsed_s: float, cause: Exception | None) -> Response:
         """The response with its request id; logged when it is due."""
         request_id = self._ids.of(request.headers.get("x-request-id"))
         if self._log.wants(response.status, elapsed_s):
@@ -199,7 +212,7 @@ class Gateway:
                 elapsed_s=elapsed_s,
                 request_id=request_id,
                 ip=client_ip(request, self._proxy_hops),
-                crash=crash,
+                cause=cause,
             )
         return structs.replace(response, headers=(*response.headers, ("X-Request-Id", request_id)))
 

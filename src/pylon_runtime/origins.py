@@ -1,17 +1,16 @@
-"""Which web pages may call: the parsing of origins, and the rules for writes (CSRF) and for sockets.
+"""Which web pages may call: the parsing of origins, and the one rule for writes (CSRF) and for sockets.
 
 A browser names the page behind a request in ``Origin`` (or, older, in ``Referer``); programs that are not
 browsers name none, and pass. Pure functions and immutable rules, any thread.
 """
 
-import ipaddress
 from collections.abc import Iterable
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from pylon_http import Headers
+from pylon_runtime.hosts import ANY, is_this_machine
 
-ANY = "*"
 _DEFAULT_PORTS = {"http": ":80", "https": ":443", "ws": ":80", "wss": ":443"}
 
 
@@ -31,6 +30,11 @@ def origin_of_url(url: str) -> str | None:
     return None if split is None else f"{split[0]}://{split[1]}"
 
 
+def origin_host(origin: str) -> str | None:
+    """The host a listed origin names; ``None`` for ``*`` and ``null``, which name none."""
+    return urlsplit(origin).hostname
+
+
 def calling_origin(headers: Headers) -> str | None:
     """The page behind a request: ``Origin``, else the origin of ``Referer`` (``null`` when that has none)."""
     sent = headers.get("origin")
@@ -44,15 +48,15 @@ def calling_origin(headers: Headers) -> str | None:
 class OriginRule:
     """Which origins pass. A request without one passes, and so does a page this very server delivered.
 
-    ``local`` adds every page of this machine and of its private network, for development.
+    ``local`` adds every page of this machine, on any port, for development.
     """
 
     listed: frozenset[str]
     local: bool = False
 
     @classmethod
-    def of(cls, origins: Iterable[str]) -> "OriginRule":
-        return cls(frozenset(origins))
+    def of(cls, origins: Iterable[str], *, local: bool = False) -> "OriginRule":
+        return cls(frozenset(origins), local)
 
     def allows(self, origin: str | None, host: str | None) -> bool:
         """``host`` is the request's ``Host``; the same authority there means the same site."""
@@ -65,10 +69,6 @@ class OriginRule:
         if host is not None and authority.removesuffix(_DEFAULT_PORTS.get(scheme, "")) == _plain(scheme, host):
             return True
         return self.local and _is_local(authority)
-
-
-LOCAL_PAGES = OriginRule(frozenset(), local=True)
-"""The rule for sockets in development: a page on the internet has no business with a server on a laptop."""
 
 
 def _plain(scheme: str, host: str) -> str:
@@ -90,11 +90,4 @@ def _split(url: str) -> tuple[str, str] | None:
 
 
 def _is_local(authority: str) -> bool:
-    host = urlsplit(f"//{authority}").hostname or ""
-    if host == "localhost" or host.endswith(".localhost"):
-        return True
-    try:
-        address = ipaddress.ip_address(host)
-    except ValueError:
-        return False
-    return address.is_loopback or address.is_private
+    return is_this_machine(urlsplit(f"//{authority}").hostname or "")

@@ -4,28 +4,38 @@ Any thread may call. The credential is the bearer header, else a bearer subproto
 session cookie; the first that is present decides alone, so a bad one is a refusal and never falls through to a
 weaker one.
 
-Browsers send cookies with sockets that any page opens, so a page must be of an origin that may write with a
-cookie. A stream that is opened without a credential holds only what anybody may read, like an anonymous request:
-pages that may read answers of the API may have that too.
+A request must be for this server by name (``HostRule``), or it raises. Browsers send cookies with sockets that
+any page opens, so a page must be of an origin that may write with a cookie. A stream that is opened without a
+credential holds only what anybody may read, like an anonymous request: pages that may read answers of the API may
+have that too.
 """
 
 from pylon_auth import ANONYMOUS, CredentialResolver, bearer_token, cookie_token, subprotocol_token
 from pylon_http import Request
+from pylon_runtime.hosts import HostRule
 from pylon_runtime.hub.identity import SocketIdentity
 from pylon_runtime.origins import OriginRule, calling_origin
 
 
 class SocketAuthenticator:
     def __init__(
-        self, credentials: CredentialResolver, cookie_name: str, origins: OriginRule, readers: OriginRule
+        self,
+        credentials: CredentialResolver,
+        cookie_name: str,
+        hosts: HostRule,
+        origins: OriginRule,
+        readers: OriginRule,
     ) -> None:
         """``origins`` may open sockets in somebody's name, ``readers`` read what is public."""
         self._credentials = credentials
         self._cookie_name = cookie_name
+        self._hosts = hosts
         self._origins = origins
         self._readers = readers
 
     def upgrade(self, request: Request) -> SocketIdentity:
+        """Raises FORBIDDEN for a request that is for another host."""
+        self._hosts.check(request)
         headers = request.headers
         offered = subprotocol_token(headers)
         token = bearer_token(headers)
@@ -38,6 +48,8 @@ class SocketAuthenticator:
         )
 
     def stream(self, request: Request) -> SocketIdentity:
+        """Raises FORBIDDEN for a request that is for another host."""
+        self._hosts.check(request)
         headers = request.headers
         token = bearer_token(headers)
         if token is None:

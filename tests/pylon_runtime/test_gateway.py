@@ -159,19 +159,67 @@ def test_reading_is_never_checked(rig: GatewayRig, method: str) -> None:
     assert rig.send(method, "/api/x", origin="https://evil.example").status == 200
 
 
-@pytest.mark.parametrize("scheme", ["bearer x", "Bearerx", "Basic Bearer "])
+@pytest.mark.parametrize("scheme", ["Bearerx", "Basic Bearer "])
 def test_only_a_real_bearer_header_skips_the_check(rig: GatewayRig, scheme: str) -> None:
     response = rig.send("POST", "/api/x", origin="https://evil.example", authorization=scheme)
 
     assert response.status == 403
 
 
-def test_an_empty_bearer_does_not_fall_back_to_the_cookie(rig: GatewayRig) -> None:
-    token = rig.sessions.create("u1").token
+@pytest.mark.parametrize("malformed", ["Bearer", "bearer\tx", "Bearer x y", "bearer:x"])
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_a_malformed_bearer_is_refused_and_never_the_cookie(rig: GatewayRig, method: str, malformed: str) -> None:
+    cookie = f"{COOKIE}={rig.sessions.create('u1').token}"
 
-    rig.send("POST", "/api/x", origin="https://evil.example", authorization="Bearer", cookie=f"{COOKIE}={token}")
+    response = rig.send(method, "/api/x", authorization=malformed, cookie=cookie)
 
-    assert rig.caller.auth is ANONYMOUS
+    assert (response.status, code_of(response)) == (401, "UNAUTHORIZED")
+    assert rig.calls == []
+
+
+@pytest.mark.parametrize("scheme", ["Bearer", "bearer", "BEARER"])
+def test_the_scheme_of_a_bearer_is_known_in_any_case(rig: GatewayRig, scheme: str) -> None:
+    """And so is decided by, not by the cookie beside it."""
+    issued = [rig.sessions.create(f"u{n}").token for n in range(2)]
+
+    rig.send("POST", "/api/x", authorization=f"{scheme} {issued[0]}", cookie=f"{COOKIE}={issued[1]}")
+
+    assert rig.caller.auth.user_id == "u0"
+
+
+@pytest.fixture
+def dev() -> GatewayRig:
+    return GatewayRig({"PYLON_CORS_ORIGIN": "", "PYLON_DEV_MODE": "1"})
+
+
+@pytest.mark.parametrize(
+    ("page", "status"),
+    [
+        ("http://localhost:5173", 200),
+        ("http://127.0.0.1:3000", 200),
+        ("http://[::1]:3000", 200),
+        ("https://evil.example", 403),
+        ("http://192.168.1.5:4321", 403),
+        ("null", 403),
+    ],
+)
+def test_in_dev_mode_only_pages_of_this_machine_may_write(dev: GatewayRig, page: str, status: int) -> None:
+    cookie = f"{COOKIE}={dev.sessions.create('u1').token}"
+
+    assert dev.send("POST", "/api/x", origin=page, host="localhost:4321", cookie=cookie).status == status
+
+
+def test_in_dev_mode_a_token_that_is_worth_nothing_excuses_no_page(dev: GatewayRig) -> None:
+    """In dev mode anybody may make a session: any page could, with a token of its own invention."""
+    token = dev.sessions.create("u1").token
+    evil = "https://evil.example"
+
+    invented = dev.send("POST", "/api/auth/session", origin=evil, authorization="Bearer x")
+    real = dev.send("POST", "/api/x", origin=evil, authorization=f"Bearer {token}")
+    no_page = dev.send("POST", "/api/x", authorization="Bearer x")
+
+    assert (invented.status, code_of(invented)) == (403, "CSRF_REJECTED")
+    assert (real.status, no_page.status) == (200, 200)
 
 
 def test_a_session_is_known_by_bearer_and_by_cookie(rig: GatewayRig) -> None:
@@ -254,6 +302,28 @@ def test_a_crash_is_one_failed_request_told_to_the_log_only(rig: GatewayRig) -> 
     ]
     assert isinstance(logs[0]["exc_info"], ZeroDivisionError)
     assert rig.send("GET", "/health").status == 200
+
+
+def test_the_log_has_the_cause_of_an_error_of_ours_and_the_answer_has_not(rig: GatewayRig) -> None:
+    def fail() -> Response:
+        try:
+            return Response.json(int(SITE))
+        except ValueError as cause:
+            raise PylonError("QUERY_FAILED", "The database could not be read.", status=500) from cause
+
+    rig.answer = fail
+
+    with capture_logs() as logs:
+        response = rig.send("GET", "/api/x")
+
+    assert (response.status, code_of(response)) == (500, "QUERY_FAILED")
+    assert b"ValueError" not in response.body
+    (line,) = logs
+    assert line["event"] == "request_failed"
+    assert "PylonError: QUERY_FAILED: The database could not be read.\n" in line["exception"]
+    assert line["exception"].endswith("builtins.ValueError")
+    assert "int(SITE)" in line["exception"]
+    assert SITE not in line["exception"]
 
 
 def test_a_request_that_goes_well_is_not_logged_and_answered_as_it_is(rig: GatewayRig) -> None:

@@ -1,13 +1,14 @@
-"""Origins: what is one, which pages may write, which may open a socket (contract 01 §1.3)."""
+"""Origins: what is one, which pages may write and open sockets (contract 01 §1.3)."""
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pylon_runtime.origins import LOCAL_PAGES, OriginRule, calling_origin, origin, origin_of_url
+from pylon_runtime.origins import OriginRule, calling_origin, origin, origin_of_url
 
 SITE = "https://app.example.com"
 RULE = OriginRule.of([SITE])
+DEV_RULE = OriginRule.of([SITE], local=True)
 
 
 @pytest.mark.parametrize(
@@ -93,7 +94,11 @@ def test_a_page_passes_when_listed_or_delivered_by_this_server(
         ("https://app.localhost", True),
         ("http://127.0.0.1:3000", True),
         ("http://[::1]:3000", True),
-        ("http://192.168.1.5:8081", True),
+        ("http://127.1.2.3", True),
+        (SITE, True),
+        ("http://192.168.1.5:8081", False),
+        ("http://10.0.0.1", False),
+        ("http://0.0.0.0:3000", False),
         ("capacitor://localhost", True),
         ("http://localhost.evil.example", False),
         ("http://127.0.0.1.evil.example", False),
@@ -104,8 +109,8 @@ def test_a_page_passes_when_listed_or_delivered_by_this_server(
         (None, True),
     ],
 )
-def test_in_development_sockets_are_open_to_pages_nearby(page: str | None, allowed: bool) -> None:
-    assert LOCAL_PAGES.allows(page, "localhost:4321") is allowed
+def test_in_development_pages_of_this_machine_pass_too(page: str | None, allowed: bool) -> None:
+    assert DEV_RULE.allows(page, "localhost:4321") is allowed
 
 
 @given(st.text() | st.from_regex(r"[a-z]{1,5}://[a-z@:\[\]./]{0,12}"), st.text(max_size=8) | st.none())

@@ -9,9 +9,9 @@ from pylon_runtime.request_log import QUIET_S, RequestLog
 from tests.pylon_runtime.hub.harness import SetClock
 
 
-def write(log: RequestLog, status: int, *, crash: Exception | None = None) -> None:
+def write(log: RequestLog, status: int, *, cause: Exception | None = None) -> None:
     request = Request("GET", "/api/entities/Note", {}, b"", "127.0.0.1")
-    log.write(request, status=status, elapsed_s=0, request_id="r", ip="127.0.0.1", crash=crash)
+    log.write(request, status=status, elapsed_s=0, request_id="r", ip="127.0.0.1", cause=cause)
 
 
 def test_many_answers_of_503_are_one_line_in_a_while() -> None:
@@ -27,7 +27,7 @@ def test_many_answers_of_503_are_one_line_in_a_while() -> None:
 
 
 @pytest.mark.parametrize(
-    ("access_log", "status", "crash"),
+    ("access_log", "status", "cause"),
     [
         pytest.param(AccessLog.ALL, 503, None, id="all are asked for"),
         pytest.param(AccessLog.PROBLEMS, 500, None, id="another status"),
@@ -35,11 +35,11 @@ def test_many_answers_of_503_are_one_line_in_a_while() -> None:
     ],
 )
 def test_every_other_failure_has_a_line_of_its_own(
-    access_log: AccessLog, status: int, crash: Exception | None
+    access_log: AccessLog, status: int, cause: Exception | None
 ) -> None:
     log = RequestLog(access_log, SetClock())
     with capture_logs() as lines:
         for _ in range(3):
-            write(log, status, crash=crash)
+            write(log, status, cause=cause)
 
     assert len(lines) == 3

@@ -1,8 +1,11 @@
 """Who opens a socket: which credential decides, what is echoed, which pages may (design decisions 6, 19, 21)."""
 
+from collections.abc import Callable
+
 import pytest
 
 from pylon_auth import ADMIN, ANONYMOUS, CredentialResolver
+from pylon_core.errors import PylonError
 from pylon_http import Request
 from pylon_runtime.hub.identity import SocketIdentity
 from pylon_runtime.origins import OriginRule
@@ -18,7 +21,7 @@ def rig() -> GatewayRig:
 def authenticator(rig: GatewayRig) -> SocketAuthenticator:
     readers = OriginRule.of((rig.config.cors_origin,))
     credentials = CredentialResolver(rig.sessions, ADMIN_TOKEN)
-    return SocketAuthenticator(credentials, COOKIE, rig.config.sockets, readers)
+    return SocketAuthenticator(credentials, COOKIE, rig.config.hosts, rig.config.origins, readers)
 
 
 def asking(**headers: str) -> Request:
@@ -52,6 +55,7 @@ def test_a_session_is_known_by_header_subprotocol_and_cookie(rig: GatewayRig) ->
 
     for headers in (
         {"authorization": f"Bearer {token}"},
+        {"authorization": f"bearer {token}"},
         {"sec_websocket_protocol": f"chat, bearer.{token}"},
         {"cookie": f"{COOKIE}={token}"},
     ):
@@ -98,6 +102,8 @@ def test_the_header_beats_the_subprotocol_which_beats_the_cookie(rig: GatewayRig
     [
         {"authorization": "Bearer bad"},
         {"authorization": "Bearer"},
+        {"authorization": "bearer bad"},
+        {"authorization": "bearer\tbad"},
         {"authorization": "Bearer pk.key_a.b"},
         {"sec_websocket_protocol": "bearer.bad"},
         {"sec_websocket_protocol": "bearer.%zz"},
@@ -183,3 +189,14 @@ def test_in_dev_mode_a_page_of_the_internet_may_not_either() -> None:
 
     assert not identify(rig, origin="https://evil.example", host="localhost:4321").origin_allowed
     assert identify(rig, origin="http://localhost:5173", host="localhost:4321").origin_allowed
+
+
+@pytest.mark.parametrize("open_with", [identify, identify_stream], ids=["socket", "stream"])
+def test_in_dev_mode_no_socket_is_opened_for_another_host(open_with: Callable[..., SocketIdentity]) -> None:
+    rig = GatewayRig({"PYLON_CORS_ORIGIN": "", "PYLON_DEV_MODE": "1"})
+
+    with pytest.raises(PylonError) as refused:
+        open_with(rig, origin="http://evil.example:4321", host="evil.example:4321")
+
+    assert (refused.value.code, refused.value.status) == ("FORBIDDEN", 403)
+    assert open_with(rig, origin="http://localhost:5173", host="localhost:4321").origin_allowed
