@@ -1,12 +1,12 @@
-"""Calls of server functions a second: the host, one Bun child and the durable store, without HTTP around them.
-Callers compute under turns, as the server's threads do.
+"""Calls of server functions a second: the host, one process of the language and the durable store, without HTTP
+around them. Callers compute under turns, as the server's threads do.
 
-    python -m bench.functions                       the three functions at 1, 8 and 32 callers
-    python -m bench.functions --callers 32 --seconds 10 --workers 2
+    python -m bench.functions                       four functions in two languages at 1, 8 and 32 callers
+    python -m bench.functions --callers 32 --seconds 10 --workers 2 --languages TypeScript
 
-``echo`` is a call alone, ``read`` a query with one read, ``bump`` a mutation with one read and one write. Rows are
-counted after each run. The rate is given for the whole run and for its best quarter second: on a machine that
-others use too, the second comes closer to what the code can do.
+``echo`` is a call alone, ``read`` a query with one read, ``bump`` a mutation with one read and one write,
+``nested`` an action that runs that mutation. Rows are counted after each run. The rate is given for the whole run
+and for its best quarter second: on a machine that others use too, the second comes closer to what the code can do.
 """
 
 import argparse
@@ -26,10 +26,11 @@ from pylon_auth.context import ANONYMOUS
 from pylon_core.clock import SystemClock
 from pylon_core.manifest import parse_manifest
 from pylon_core.turns import hold
-from pylon_functions import FunctionHost
+from pylon_functions.host import FunctionHost
+from pylon_functions.invocation import Invocation
 from pylon_http import DataStore, Filter
-from pylon_runtime.bun import BunRuntime
-from pylon_runtime.bun_launch import BunOptions
+from pylon_runtime.function_launch import FunctionOptions
+from pylon_runtime.function_runtime import FunctionRuntime
 from pylon_runtime.turnstile import HeldTurn, Turnstile
 from pylon_storage import NoFaults, SqliteStore
 
@@ -42,6 +43,8 @@ MANIFEST = parse_manifest(
       {"name": "Counter", "crdt": false, "indexes": [], "fields": [
         {"name": "value", "type": "int", "optional": false, "unique": false}]}]}"""
 )
+TYPESCRIPT = """import { action, mutation, query, v } from "@pylonsync/functions";
+export default """
 FUNCTIONS = {
     "echo": "query({ handler: (_ctx, args) => args })",
     "read": 'query({ args: { id: v.id("Counter") }, handler: (ctx, args) => ctx.db.get("Counter", args.id) })',
@@ -49,7 +52,30 @@ FUNCTIONS = {
       const counter = await ctx.db.get<{ value: number }>("Counter", args.id);
       return ctx.db.insert("Counter", { value: (counter?.value ?? 0) + 1 });
     } })""",
+    "nested": 'action({ handler: (ctx, args) => ctx.runMutation("bump", args) })',
 }
+PYTHON = """
+from pylon_functions import action, mutation, query
+
+@query
+def py_echo(ctx, **args):
+    return args
+
+@query
+def py_read(ctx, id: str):
+    return ctx.db.get("Counter", id)
+
+@mutation
+def py_bump(ctx, id: str):
+    counter = ctx.db.get("Counter", id)
+    return ctx.db.insert("Counter", {"value": counter["value"] + 1})
+
+@action
+def py_nested(ctx, id: str):
+    return ctx.run_mutation("py_bump", {"id": id})
+"""
+LANGUAGES = {"TypeScript": tuple(FUNCTIONS), "Python": tuple(f"py_{name}" for name in FUNCTIONS)}
+WRITING = ("bump", "nested")
 
 
 @dataclass(frozen=True)
@@ -66,7 +92,7 @@ def measure(
 ) -> Rate:
     """Call from so many threads at once for so long; a failed call fails the run."""
     for _ in range(WARM_UP_CALLS):
-        host.call(function, args, ANONYMOUS)
+        host.run(Invocation(function, args, ANONYMOUS))
     latencies: list[list[float]] = [[] for _ in range(callers)]
     started = time.perf_counter()
 
@@ -76,7 +102,7 @@ def measure(
         hold(turn)
         now = time.perf_counter()
         while now < started + seconds:
-            host.call(function, args, ANONYMOUS)
+            host.run(Invocation(function, args, ANONYMOUS))
             before, now = now, time.perf_counter()
             mine.append(now - before)
         hold(None)
@@ -108,18 +134,18 @@ def _best_rate(latencies: list[list[float]], end: float) -> float:
 
 
 def run(folder: Path, options: argparse.Namespace) -> Table:
+    functions = folder / "functions"
+    functions.mkdir()
+    (functions / "bench.py").write_text(PYTHON)
     for name, definition in FUNCTIONS.items():
-        path = folder / "functions" / f"{name}.ts"
-        path.parent.mkdir(exist_ok=True)
-        path.write_text(
-            f'import {{ mutation, query, v }} from "@pylonsync/functions";\nexport default {definition};\n'
-        )
+        (functions / f"{name}.ts").write_text(f"{TYPESCRIPT}{definition};\n")
     clock = SystemClock()
     store = SqliteStore(folder / "bench.db", MANIFEST, watched={}, visibility="", clock=clock, faults=NoFaults())
-    runtime = BunRuntime(BunOptions(Path("functions"), folder, os.environ, options.workers), clock)
+    runtime = FunctionRuntime(FunctionOptions(Path("functions"), folder, os.environ, options.workers), clock)
     runtime.start()
     try:
-        runtime.pick(clock.monotonic() + START_S)
+        for language in options.languages:
+            runtime.pick(LANGUAGES[language][0], clock.monotonic() + START_S)
         return _measure_all(FunctionHost(MANIFEST, store, runtime, clock, 30.0), store, options)
     finally:
         runtime.stop(clock.monotonic() + 2.0)
@@ -130,11 +156,11 @@ def _measure_all(host: FunctionHost, store: DataStore, options: argparse.Namespa
     turnstile = Turnstile(options.turns, lambda: None)
     row_id = store.transact(lambda tx: tx.insert("Counter", {"value": 0})["id"])
     table = Table("function", "callers", "calls/s", "best 1/4 s", "p50 ms", "p99 ms")
-    for function in FUNCTIONS:
+    for function in (name for language in options.languages for name in LANGUAGES[language]):
         for callers in options.callers or CALLERS:
             rows = _rows(store)
             rate = measure(host, function, {"id": row_id}, callers, options.seconds, turnstile)
-            expected = rate.calls + WARM_UP_CALLS if function == "bump" else 0
+            expected = rate.calls + WARM_UP_CALLS if function.removeprefix("py_") in WRITING else 0
             if _rows(store) - rows != expected:
                 raise RuntimeError(f"{function}: {_rows(store) - rows} rows were stored instead of {expected}")
             numbers = (f"{rate.mean:,.0f}", f"{rate.best:,.0f}", f"{rate.p50_ms:.2f}", f"{rate.p99_ms:.2f}")
@@ -152,6 +178,7 @@ def main() -> None:
     parser.add_argument("--callers", type=int, nargs="*")
     parser.add_argument("--seconds", type=float, default=4.0)
     parser.add_argument("--workers", type=int, default=1)
+    parser.add_argument("--languages", nargs="*", choices=LANGUAGES, default=list(LANGUAGES))
     parser.add_argument("--turns", type=int, default=2, help="threads that compute at once, as in the server")
     parser.add_argument("--folder", help="where the database goes; default: the system's temporary folder")
     options = parser.parse_args()

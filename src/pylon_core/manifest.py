@@ -252,6 +252,23 @@ class AuthDef(_Declaration):
     trusted_origins: tuple[str, ...] = Field(default=(), exclude_if=operator.not_)
 
 
+SERVER_JOBS = "pylon."
+"""What the names of the server's own jobs and tasks begin with."""
+
+
+class ScheduleDef(_Declaration):
+    """A function called by the clock, with ``args``. ``missed`` says what becomes of times at which no server ran:
+    nothing, or one call for all of them."""
+
+    name: str
+    cron: str
+    function: str
+    timezone: str = "UTC"
+    args: Mapping[str, Any] = Field(default={}, exclude_if=operator.not_)
+    missed: Literal["skip", "once"] = "skip"
+    enabled: StrictBool = True
+
+
 class AppManifest(_Declaration):
     """The whole document. Look-ups by name are dict look-ups, made for use on every request."""
 
@@ -263,6 +280,7 @@ class AppManifest(_Declaration):
     queries: tuple[QueryDef, ...] = ()
     actions: tuple[ActionDef, ...] = ()
     policies: tuple[PolicyDef, ...] = ()
+    schedules: tuple[ScheduleDef, ...] = Field(default=(), exclude_if=operator.not_)
     auth: AuthDef = AuthDef()
 
     def entity(self, name: str) -> EntityDef | None:
@@ -292,9 +310,11 @@ class AppManifest(_Declaration):
 
 
 def public_manifest(manifest: AppManifest, *, expressions: bool) -> dict[str, Any]:
-    """The manifest as ``GET /api/manifest`` serves it: rules by name only, unless the caller may read them."""
+    """The manifest as ``GET /api/manifest`` serves it: rules by name only and no schedules, unless the caller may
+    read them."""
     wire = manifest.to_wire()
     if not expressions:
+        wire.pop("schedules", None)
         for policy in wire["policies"]:
             for member in POLICY_EXPRESSIONS:
                 policy.pop(member, None)
@@ -363,6 +383,7 @@ _EXPECTED: Mapping[str, str] = {
     "int_type": "an integer",
     "tuple_type": "an array",
     "model_type": "an object",
+    "mapping_type": "an object",
 }
 
 

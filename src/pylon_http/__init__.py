@@ -5,8 +5,8 @@ Never does I/O and never names a database or a server library.
 
 from pylon_http.aggregates import Aggregation
 from pylon_http.changes import ChangeEvent, ChangeKind
-from pylon_http.datastore import DataStore, LogPage, MergeRehearsal, Outcome, Reader, TxStore
-from pylon_http.errors import DataError, RerunRefused
+from pylon_http.datastore import DataStore, LogPage, MergeRehearsal, Outcome, Reader, Trial, TxStore
+from pylon_http.errors import DataError, JobLost, NeedsTransaction, RerunRefused
 from pylon_http.files import FileDraft, FileReader, StoredFile
 from pylon_http.messages import (
     Answer,
@@ -14,7 +14,9 @@ from pylon_http.messages import (
     Download,
     Headers,
     HttpMethod,
+    Outlet,
     PendingResponse,
+    PushedResponse,
     Request,
     Response,
     StreamedRequest,
@@ -39,10 +41,14 @@ __all__ = [
     "Filter",
     "Headers",
     "HttpMethod",
+    "JobLost",
     "LogPage",
     "MergeRehearsal",
+    "NeedsTransaction",
     "Outcome",
+    "Outlet",
     "PendingResponse",
+    "PushedResponse",
     "Reader",
     "Request",
     "RerunRefused",
@@ -53,6 +59,7 @@ __all__ = [
     "StoredFile",
     "StreamedRequest",
     "StreamedResponse",
+    "Trial",
     "TxStore",
     "Upload",
 ]

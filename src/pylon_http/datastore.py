@@ -14,6 +14,7 @@ import msgspec
 
 from pylon_http.aggregates import Aggregation
 from pylon_http.changes import ChangeEvent
+from pylon_http.jobs import JobClaim, NewJob
 from pylon_http.rows import Condition, Filter, Row
 from pylon_http.search import Search, SearchPage
 from pylon_http.where import Scalar
@@ -150,6 +151,31 @@ class TxStore(Reader, Protocol):
     def remember(self, scope: str, op_id: str, row_id: str) -> None:
         """Remember an operation as applied; it commits or vanishes with the transaction."""
 
+    def enqueue(self, job: NewJob) -> str:
+        """Keep a job, whose id is returned; there is one if and only if the transaction commits, and nobody runs
+        it before. NOT_SUPPORTED where there are no jobs."""
+
+    def cancel_job(self, job_id: str) -> bool:
+        """End a job that has not begun; false when there is none such."""
+
+    def complete_job(self, claim: JobClaim) -> None:
+        """End a job well. Raises ``JobLost`` when the claim no longer holds."""
+
+
+class Trial(TxStore, Protocol):
+    """A transaction tried out on a snapshot, beside everybody else's; nothing is stored before it is settled.
+
+    What it cannot do raises ``NeedsTransaction``, and so does a look at more than one row of an entity that it has
+    written to.
+    """
+
+    @property
+    def has_written(self) -> bool: ...
+
+    def settle(self, tx: TxStore) -> None:
+        """Do in ``tx`` what was done here. Raises ``RerunRefused`` when others have changed what it saw, or the
+        database refuses what was accepted here (a value that is taken)."""
+
 
 class DataStore(Protocol):
     """A database of entities. Any thread may call any method."""
@@ -175,6 +201,10 @@ class DataStore(Protocol):
         cannot be done twice, or raise ``RerunRefused`` when it is. COMMIT_FAILED means the outcome is unknown: the
         caller must ask by op id before trying again. NOT_AVAILABLE means that nothing was done.
         """
+
+    def try_out(self) -> AbstractContextManager[Trial | None]:
+        """A trial for as long as the body runs, to be settled in ``transact`` afterwards; ``None`` where
+        transactions keep nobody waiting anyway."""
 
     def submit(self, work: Callable[[TxStore], T], done: Callable[[Outcome[T]], None]) -> None:
         """As ``transact``, without waiting: ``done`` is told the outcome, once, on whatever thread commits.

@@ -15,6 +15,18 @@ def unknown_field(entity: str, field: str) -> DataError:
     )
 
 
+class JobLost(DataError):  # noqa: N818 - reads as what happened
+    """A job was to be completed by an attempt that does not count any more: it was given up as silent, and the job
+    is somebody else's or has ended."""
+
+    def __init__(self) -> None:
+        super().__init__("CONFLICT", "This attempt at the job was given up; what it did is undone.")
+
+
+class NeedsTransaction(Exception):  # noqa: N818 - reads as what is the case
+    """Raised by a ``Trial`` that is asked for what only a transaction can do; the trial may be settled in one."""
+
+
 class RerunRefused(DataError):  # noqa: N818 - reads as what happened
     """Raised by work that cannot be done twice when a store runs it again; its caller may start anew."""
 

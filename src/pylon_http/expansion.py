@@ -6,17 +6,22 @@ without end. One thread uses an instance, for one graph.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 
-from pylon_http.datastore import Reader
 from pylon_http.graph import Include, Selection
 from pylon_http.rows import Filter, Row
 from pylon_http.where import AllOf, OneOf
 
 Projection = Callable[[str, Row], Mapping[str, Any]]
 """A row of an entity as it may be shown."""
+
+
+class RowQueries(Protocol):
+    """What a graph is read through: the part of ``Reader`` that it needs."""
+
+    def query(self, entity: str, rows: Filter) -> list[Row]: ...
 
 
 CHARS_MAX = 32 * 1024 * 1024
@@ -39,7 +44,7 @@ class GraphReading:
     afterwards whether that cut some off; a limit of the graph's own does not count."""
 
     def __init__(
-        self, reader: Reader, project: Projection, *, rows_max: int, entity_rows_max: int | None = None
+        self, reader: RowQueries, project: Projection, *, rows_max: int, entity_rows_max: int | None = None
     ) -> None:
         self._reader = reader
         self._project = project

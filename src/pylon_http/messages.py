@@ -30,13 +30,17 @@ Headers = Mapping[str, str]
 
 
 class Request(msgspec.Struct, frozen=True):
-    """One HTTP request. ``target`` is the raw request target (path and query, still percent-encoded)."""
+    """One HTTP request. ``target`` is the raw request target (path and query, still percent-encoded).
+
+    ``is_gone`` tells, without waiting, whether the client has gone away; ``None`` where nobody can know.
+    """
 
     method: str
     target: str
     headers: Headers
     body: bytes
     peer: str
+    is_gone: Callable[[], bool] | None = None
 
 
 class BodyStream(Protocol):
@@ -115,6 +119,46 @@ class StreamedResponse:
         return Response(200, b"".join(self.pieces()))
 
 
+class Outlet(Protocol):
+    """Where a body goes while it is made. Nothing here waits; any thread may call."""
+
+    def write(self, piece: bytes) -> bool:
+        """Send it as soon as the client takes it; false when it was dropped, because too much is unsent already."""
+
+    def is_gone(self) -> bool:
+        """Whether nobody takes any more."""
+
+
+@dataclass(frozen=True)
+class PushedResponse:
+    """An answer that begins at once, and whose body comes when there is something to say.
+
+    ``make`` writes it into an outlet, for as long as it takes, and returns the last piece. What it raises breaks
+    the body off, which must not look complete then.
+    """
+
+    content_type: str
+    make: Callable[[Outlet], bytes]
+
+    def whole(self) -> Response:
+        """The answer in memory. Raises what ``make`` raises."""
+        body = _Memory()
+        last = self.make(body)
+        return Response(200, b"".join([*body.pieces, last]), self.content_type)
+
+
+class _Memory:
+    def __init__(self) -> None:
+        self.pieces: list[bytes] = []
+
+    def write(self, piece: bytes) -> bool:
+        self.pieces.append(piece)
+        return True
+
+    def is_gone(self) -> bool:
+        return False
+
+
 @dataclass(frozen=True)
 class Upload:
     """The answer is made by storing the request's body: ``begin`` takes its name and content type, ``render``
@@ -132,4 +176,4 @@ class Download:
     open: Callable[[int, int], FileReader]
 
 
-Answer = Response | PendingResponse[Any] | StreamedResponse | Upload | Download
+Answer = Response | PendingResponse[Any] | StreamedResponse | PushedResponse | Upload | Download

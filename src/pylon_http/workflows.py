@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 import msgspec
 
-from pylon_http.jobs import JobClaim
+from pylon_http.jobs import JobClaim, NewJob
 
 NULL = msgspec.Raw(b"null")
 
@@ -29,6 +29,11 @@ class WorkflowStatus(enum.StrEnum):
     def is_final(self) -> bool:
         return self in (WorkflowStatus.COMPLETED, WorkflowStatus.FAILED, WorkflowStatus.CANCELLED)
 
+    @property
+    def is_under_way(self) -> bool:
+        """A pass can be made now."""
+        return self in (WorkflowStatus.PENDING, WorkflowStatus.RUNNING)
+
 
 class StepStatus(enum.StrEnum):
     COMPLETED = "Completed"
@@ -44,7 +49,7 @@ class WorkflowDefinition(msgspec.Struct, frozen=True):
     description: str = ""
     file: str = ""
     max_retries: int = 3
-    step_timeout_secs: int = 60
+    step_timeout_secs: float = 60
 
 
 class WorkflowStep(msgspec.Struct, frozen=True, kw_only=True):
@@ -79,6 +84,10 @@ class WorkflowInstance(msgspec.Struct, frozen=True, kw_only=True):
     current_step: int = 0
     max_retries: int = 3
     parent_id: str | None = None
+    stalled: str | None = None
+    """Why the next pass cannot be made, while it cannot."""
+    stalls: int = 0
+    """How often in a row that was so."""
     version: int = 0
 
 
@@ -99,8 +108,8 @@ class SentEvent(msgspec.Struct, frozen=True):
 class Transition(msgspec.Struct, frozen=True, kw_only=True):
     """From one state of an instance to the next.
 
-    ``resume_ms`` is when the engine is to go on with it (0: at once); ``None`` leaves that to an event, or to
-    whoever makes the transition. ``sent`` goes to other instances, ``children`` begin.
+    ``resume_ms`` is when the engine is to go on with it; ``None`` leaves that to an event, or to whoever makes the
+    transition. ``sent`` goes to other instances, ``children`` begin, ``jobs`` are enqueued.
     """
 
     instance: WorkflowInstance
@@ -109,6 +118,17 @@ class Transition(msgspec.Struct, frozen=True, kw_only=True):
     resume_ms: int | None = None
     sent: tuple[SentEvent, ...] = ()
     children: tuple[WorkflowInstance, ...] = ()
+    jobs: tuple[NewJob, ...] = ()
+
+    @property
+    def goes_on(self) -> bool:
+        """Whoever makes the transition can make the next pass."""
+        return self.resume_ms is None and self.instance.status.is_under_way
+
+
+class WorkflowPage(msgspec.Struct, frozen=True):
+    instances: Sequence[WorkflowInstance]
+    has_more: bool
 
 
 Decide = Callable[[WorkflowInstance, Sequence[WorkflowEvent]], Transition | None]
@@ -124,22 +144,25 @@ class WorkflowStore(Protocol):
 
     def load(self, workflow_id: str) -> WorkflowInstance | None: ...
 
-    def page(self, status: WorkflowStatus | None, after: str | None, limit: int) -> Sequence[WorkflowInstance]:
-        """Newest first, those behind ``after``."""
+    def page(self, status: WorkflowStatus | None, after: str | None, limit: int) -> WorkflowPage:
+        """Newest first, those behind ``after``: at most so many, and fewer where they are large."""
 
-    def change(self, workflow_id: str, decide: Decide, claim: JobClaim | None = None) -> WorkflowInstance | None:
-        """Make a transition in one transaction; the instance as it is then, ``None`` when there is none.
+    def change(self, workflow_id: str, decide: Decide, claim: JobClaim | None = None) -> Transition | None:
+        """Make a transition in one transaction, and tell it; ``None`` when there is no such instance.
 
-        With a ``claim``, only while it holds (``JobLost``); its job is then completed when the transition has a
-        ``resume_ms``, waits for an event or is the last, and kept when the caller goes on with the instance.
+        With a ``claim``, only while it holds (``JobLost``). Its job is kept when the caller goes on with the
+        instance, waits until ``resume_ms``, and is completed when an event is waited for or nothing is to come.
         """
 
     def send(self, event: SentEvent) -> bool:
         """Keep an event for an instance until it waits for it, and wake that; false when there is none, or it is
         over."""
 
+    def nudge(self, workflow_id: str) -> None:
+        """Have the engine look at an instance now."""
+
     def forget(self, ended_before_ms: int, limit: int) -> int:
-        """Remove instances that ended before that, children after their parents; how many."""
+        """Remove instances that ended before that, at most so many; how many."""
 
 
 def seconds_text(time_ms: int | None) -> str | None:
@@ -165,6 +188,7 @@ def instance_to_wire(instance: WorkflowInstance) -> dict[str, Any]:
         "current_step": instance.current_step,
         "max_retries": instance.max_retries,
         "parent_id": instance.parent_id,
+        "stalled": instance.stalled,
     }
 
 

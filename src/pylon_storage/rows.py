@@ -21,6 +21,7 @@ from pylon_http import (
     Search,
     SearchPage,
 )
+from pylon_http.jobs import JobClaim, NewJob
 from pylon_http.where import Scalar, equal
 from pylon_storage import sql
 from pylon_storage.aggregation import aggregate
@@ -28,8 +29,9 @@ from pylon_storage.catalog import Catalog, EntityTable
 from pylon_storage.crdt import snapshots
 from pylon_storage.crdt.entity_documents import Rehearsal, Version, supported
 from pylon_storage.fragment import Fragment
+from pylon_storage.jobs import transitions
 from pylon_storage.search.pages import search_page
-from pylon_storage.statements import Statements
+from pylon_storage.statements import Statements, TableStatements
 from pylon_storage.where import order_clause, where_clause
 
 _RANK = '" rank"'
@@ -42,7 +44,11 @@ _HEAD = (
 """Below the floor the log may have lost its newest entry."""
 
 
-class RowStatements(Statements, Protocol):
+CHANGED_MAX = 1_000
+_CHANGED_SINCE = f"SELECT entity, row_id FROM _pylon_changes WHERE seq > ? LIMIT {CHANGED_MAX + 1}"
+
+
+class RowStatements(TableStatements, Protocol):
     """Statements inside a transaction that may write."""
 
     def change(self, text: str, params: Sequence[Any], entity: str, code: str) -> None:
@@ -246,6 +252,12 @@ class SqlTx(SqlReader):
         delta = None if version is None else version.delta
         self._recorder.record(codec.entity, row_id, ChangeKind.UPDATE, row, before, delta)
 
+    def changed_since(self, seq: int) -> list[tuple[str, str]] | None:
+        """The rows that changed behind a seq, those of this transaction's own group among them; ``None`` when they
+        are many."""
+        found = self._statements.all(_CHANGED_SINCE, (seq,))
+        return None if len(found) > CHANGED_MAX else [(entity, row_id) for entity, row_id in found]
+
     def forget(self, rows: Mapping[str, Sequence[str]]) -> None:
         if not rows:
             return
@@ -280,6 +292,15 @@ class SqlTx(SqlReader):
             "the operations",
             "INSERT_FAILED",
         )
+
+    def enqueue(self, job: NewJob) -> str:
+        return transitions.enqueue(self._writes, job, self._recorder.timestamp_ms)
+
+    def cancel_job(self, job_id: str) -> bool:
+        return transitions.cancel(self._writes, job_id, self._recorder.timestamp_ms)
+
+    def complete_job(self, claim: JobClaim) -> None:
+        transitions.complete(self._writes, claim, self._recorder.timestamp_ms)
 
 
 def _selection(table: EntityTable, rows: Filter) -> Fragment:

@@ -40,6 +40,9 @@ class TableStatements(Statements, Protocol):
     def notify(self, topic: str, text: str) -> None:
         """Say something short (7,000 bytes) to every other process on the database, once this is committed."""
 
+    def announce(self, topic: str, text: str) -> None:
+        """As ``notify``, to this process as well."""
+
 
 Heard = Callable[[str | None], None]
 """Gets what another process said; ``None`` when something may have been missed. Must neither block nor raise."""
@@ -58,5 +61,13 @@ class Tables(Protocol):
         nothing but speak to its statements.
         """
 
+    def write_briefly(self, work: Callable[[TableStatements], T]) -> T:
+        """As ``write``, for work that stands on no look at what others may change: each statement decides by what
+        is committed when it runs. Nobody's transaction is undone for it, nor is it for theirs."""
+
+    @property
+    def skip_locked(self) -> str:
+        """Behind a SELECT of a brief write: take the rows, without those that others have taken already."""
+
     def on_notice(self, topic: str, heard: Heard) -> None:
-        """Have ``heard`` called with what other processes say on a topic."""
+        """Have ``heard`` called with what other processes say on a topic, and with all that is announced."""

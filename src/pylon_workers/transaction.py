@@ -13,7 +13,8 @@ from contextlib import contextmanager
 from typing import Any
 
 from pylon_core.turns import blocking
-from pylon_http import ChangeEvent, ChangeKind, Row
+from pylon_http import ChangeEvent, ChangeKind, DataError, Row
+from pylon_http.jobs import JobClaim, NewJob
 from pylon_storage import sql
 from pylon_storage.catalog import Catalog
 from pylon_storage.codec import EntityCodec
@@ -50,6 +51,12 @@ class Transaction:
 
     def all(self, text: str, params: Sequence[Any] = ()) -> list[Columns]:
         return self._step.forward.all(text, params)
+
+    def notify(self, topic: str, text: str) -> None:
+        """There is nobody who could hear it."""
+
+    def announce(self, topic: str, text: str) -> None:
+        """The same."""
 
     def bounded(self, text: str, params: Sequence[Any], chars_max: int) -> list[Columns]:
         return self._step.forward.bounded(text, params, chars_max)
@@ -209,6 +216,15 @@ class D1Tx(SqlTx):
             undo.all("DELETE FROM _pylon_ops WHERE scope = ? AND op_id = ?", (scope, op_id))
             super().remember(scope, op_id, row_id)
 
+    def enqueue(self, job: NewJob) -> str:  # noqa: ARG002 - there is no queue for it
+        raise _no_jobs()
+
+    def cancel_job(self, job_id: str) -> bool:  # noqa: ARG002 - the same
+        raise _no_jobs()
+
+    def complete_job(self, claim: JobClaim) -> None:  # noqa: ARG002 - the same
+        raise _no_jobs()
+
 
 class _Step:
     """One write while it is gathered."""
@@ -218,6 +234,10 @@ class _Step:
         self.undo = Gathered(reads)
         self.refusal = ("", "QUERY_FAILED")
         self.event: ChangeEvent | None = None
+
+
+def _no_jobs() -> DataError:
+    return DataError("NOT_SUPPORTED", "There are no background jobs on D1.", status=501)
 
 
 def _insertion(entity: str, stored: Row) -> Statement:

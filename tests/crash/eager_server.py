@@ -8,6 +8,7 @@ from pylon_runtime import application
 from pylon_runtime.config import ServerConfig
 from pylon_runtime.log_keeping import LogKeeper
 from pylon_runtime.stores import AppStore
+from pylon_runtime.workflows.workflows import Workflows
 from pylon_storage.compaction import Compactor
 from pylon_storage.operations import OperationSweeper
 
@@ -22,7 +23,7 @@ class EagerSweeper(OperationSweeper):
         return True
 
 
-def eager_log_keeper(config: ServerConfig, store: AppStore, clock: Clock) -> LogKeeper:
+def eager_log_keeper(config: ServerConfig, store: AppStore, workflows: Workflows, clock: Clock) -> LogKeeper:
     chores = (
         EagerCompactor(store.upkeep, clock, retention_s=0.1, settling_s=0.02, batch_entries=7),
         EagerSweeper(store.upkeep, clock, retention_s=0.1),

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pylon_core.diagnostics import Severity
-from tests.strategies.documents import Document, app, entity, field, index, policy, relation, route
+from tests.strategies.documents import Document, app, entity, field, index, policy, relation, route, schedule
 
 
 @dataclass(frozen=True)
@@ -294,6 +294,18 @@ FURTHER_CASES = [
         "SEARCH_FIELD_TYPE",
         with_fields(field("tags", crdt="list"), search={"text": ["tags"]}),
         with_fields(field("tags"), search={"text": ["tags"]}),
+    ),
+    *(
+        Case(code, app(schedules=schedules), app(schedules=[schedule()]))
+        for code, schedules in (
+            ("SCHEDULE_NAME_EMPTY", [schedule(name="")]),
+            ("SCHEDULE_NAME_RESERVED", [schedule(name="pylon.sweep")]),
+            ("SCHEDULE_FUNCTION_EMPTY", [schedule(function="")]),
+            ("SCHEDULE_DUPLICATE", [schedule(), schedule()]),
+            ("SCHEDULE_CRON_INVALID", [schedule(cron="60 * * * *")]),
+            ("SCHEDULE_TIMEZONE_UNKNOWN", [schedule(timezone="Europe/Nowhere")]),
+            ("SCHEDULE_TIMEZONE_UNKNOWN", [schedule(timezone="../etc/passwd")]),
+        )
     ),
     Case(
         "ROUTE_MODE_UNKNOWN", app(routes=[route(mode="edge")]), app(routes=[route(mode="live")]), Severity.WARNING

@@ -36,6 +36,10 @@ def policy(name: str = "open", **members: Any) -> Document:
     return {"name": name, "allow": "true", **members}
 
 
+def schedule(name: str = "nightly", **members: Any) -> Document:
+    return {"name": name, "cron": "0 3 * * *", "function": "clean", **members}
+
+
 def notes_app() -> Document:
     """The complete example of contract 02 §3."""
     owned = "auth.userId == data.ownerId"

@@ -25,6 +25,7 @@ from pylon_core.manifest import (
     QueryDef,
     RelationDef,
     RouteDef,
+    ScheduleDef,
     SearchDef,
 )
 
@@ -199,5 +200,17 @@ def manifests(draw: st.DrawFn) -> AppManifest:
         queries=queries,
         actions=actions,
         policies=draw(_policies(names, [action.name for action in actions])),
+        schedules=tuple(
+            ScheduleDef(
+                name=name,
+                cron=draw(st.sampled_from(["* * * * *", "*/5 9-17 1,15 1-6 1-5"])),
+                function=draw(field_names),
+                timezone=draw(st.sampled_from(["UTC", "Europe/Berlin"])),
+                args=draw(st.sampled_from([{}, {"to": ["all", 1, None]}])),
+                missed=draw(st.sampled_from(["skip", "once"])),
+                enabled=draw(st.booleans()),
+            )
+            for name in draw(_distinct(field_names, at_least=0, at_most=2))
+        ),
         auth=draw(_auth(declared)),
     )

@@ -96,8 +96,9 @@ def stored_value(store: DataStore, row_id: str) -> Any:
 
 
 def said_by(doc: loro.LoroDoc) -> dict[str, Any]:
-    """Whether or not anybody has touched an empty container."""
+    """Whether or not anybody has touched an empty container; without the name of the document."""
     empty = {"row": {}, "body": "", "likes": 0.0, "tags": [], "steps": [], "outline": []}
     said = doc.get_deep_value()
     assert isinstance(said, dict)
+    said.pop("_pylon", None)
     return empty | said

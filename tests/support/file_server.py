@@ -19,6 +19,7 @@ from pylon_runtime.config import ServerConfig
 from pylon_runtime.gateway import Gateway, GatewayParts
 from pylon_runtime.health import Health
 from pylon_runtime.http_limits import ServerLimits
+from pylon_runtime.pushed_bodies import PushedBodies
 from pylon_runtime.server import PylonServer
 from pylon_runtime.static_files import StaticFiles
 from pylon_runtime.uploads import UPLOADS_MAX, Uploads
@@ -88,6 +89,7 @@ class FileServer:
             cookie_name=COOKIE,
             files=StaticFiles(None, None),
             uploads=Uploads(bytes_max, uploads_max),
+            pushed=PushedBodies(clock),
             clock=clock,
             random_bytes=secrets.token_bytes,
             health=Health(lambda: True, clock, "0.1.0"),

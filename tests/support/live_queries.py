@@ -54,8 +54,8 @@ class LiveServer:
         offered = request.headers.get("sec-websocket-protocol", "")
         return SocketIdentity(self.identities.get(offered.removeprefix("bearer.")), offered)
 
-    def connect(self, name: str) -> "LiveClient":
-        client = LiveClient(self.listener.port, name)
+    def connect(self, name: str, **options: Any) -> "LiveClient":
+        client = LiveClient(self.listener.port, name, **options)
         self.clients.append(client)
         return client
 
@@ -107,6 +107,7 @@ class LiveServer:
         self.listener.close()
         self.api.ctx.store.close()
         assert not self.listener.failures, self.listener.failures
+        assert self.hub.stats().unsent_bytes == 0
 
 
 class LiveList:
@@ -131,8 +132,8 @@ class LiveList:
 class LiveClient(WireClient):
     """Keeps ``lists`` and ``errors`` (codes) by id; ``told`` has all messages, in order."""
 
-    def __init__(self, port: int, name: str) -> None:
-        super().__init__(port, name)
+    def __init__(self, port: int, name: str, **options: Any) -> None:
+        super().__init__(port, name, **options)
         self.lists: dict[str, LiveList] = {}
         self.errors: dict[str, str] = {}
         self.told: list[Json] = []

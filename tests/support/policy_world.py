@@ -14,15 +14,20 @@ from pylon_core import jsontext
 from pylon_core.clock import Clock, SystemClock
 from pylon_core.errors import PylonError
 from pylon_core.manifest import AppManifest, parse_manifest
-from pylon_functions import FunctionDefinition, FunctionKind
+from pylon_functions.invocation import Invocation
+from pylon_functions.registry import FunctionDefinition, FunctionKind
+from pylon_functions.traces import CallTrace, TracedOutcome
 from pylon_http import Answer, DataStore, Download, PendingResponse, Response, StreamedResponse, Upload
+from pylon_http.jobs import NewJob
 from pylon_policy import PolicyEngine
 from pylon_router import Caller, RouterContext, dispatch
+from pylon_runtime.jobs import Task
 from pylon_storage import EphemeralStore, SqlSessionBackend
 from pylon_storage.files import FileLibrary, LocalStorage, SqlFileIndex
 from pylon_storage.statements import Tables
 from tests.strategies.documents import Document, app, entity, field, relation
 from tests.support.data_api import OWNED, SIGNED_IN, optional, rules, watched_fields
+from tests.support.job_stores import EVERY_MINUTE, background_jobs
 
 PEOPLE: dict[str, AuthContext] = {
     "anonymous": ANONYMOUS,
@@ -169,10 +174,20 @@ class OneFunction:
     def definitions(self) -> list[FunctionDefinition]:
         return [FunctionDefinition(name=f"{MARK}function", fn_type=FunctionKind.QUERY)]
 
-    def call(self, name: str, args: Any, auth: AuthContext) -> Any:
+    def find(self, name: str) -> FunctionDefinition:
         if name != "whoami":
             raise PylonError("FN_NOT_FOUND", "There is no such function.")
-        return {"caller": auth.user_id}
+        return FunctionDefinition(name=name, fn_type=FunctionKind.QUERY)
+
+    def run(self, invocation: Invocation) -> Any:
+        self.find(invocation.name)
+        return {"caller": invocation.auth.user_id}
+
+    def traces(self, limit: int) -> list[CallTrace]:
+        outcome = TracedOutcome("ok")
+        return [CallTrace("c_0", f"{MARK}function", FunctionKind.QUERY, None, 0, 0.5, outcome, [], 0, 0, [])][
+            :limit
+        ]
 
 
 class PolicyWorld:
@@ -199,6 +214,8 @@ class PolicyWorld:
         tables: Tables = store.tables
         self.store: DataStore = store
         self.files = FileLibrary(LocalStorage(folder), SqlFileIndex(tables), clock, secrets.token_bytes)
+        jobs = background_jobs(tables, OneFunction(), clock, (Task(f"{MARK}schedule", EVERY_MINUTE, "tick"),))
+        jobs.store.enqueue(NewJob(name=f"{MARK}job", queue="marked"))
         self.ctx = RouterContext(
             manifest=manifest,
             store=self.store,
@@ -208,6 +225,7 @@ class PolicyWorld:
             clock=clock,
             functions=OneFunction(),
             files=self.files,
+            jobs=jobs,
         )
         self.store.transact(lambda tx: [tx.insert(name, data, row_id) for name, row_id, data in rows])
 

@@ -26,10 +26,15 @@ from pathlib import Path
 from typing import Any, Literal
 
 import psycopg
+import pytest
 
 START_SECONDS = 30
 DATABASES_MAX = 16
 """The oldest go when there are more, so that a long run does not fill the disk."""
+
+POOL_DRAWS = pytest.mark.filterwarnings("ignore:Do not use the `random` module inside strategies")
+"""For generated tests on a store: its pool makes connections in the background and draws the end of each from
+``random``, which hypothesis blames on whatever strategy it is drawing from at that moment."""
 
 StopMode = Literal["fast", "immediate"]
 _STOP_SIGNALS: dict[StopMode, int] = {"fast": signal.SIGINT, "immediate": signal.SIGQUIT}

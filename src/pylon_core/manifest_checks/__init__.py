@@ -13,6 +13,8 @@ Codes beyond the contract, errors:
 - RELATION_NAME_EMPTY, RELATION_DUPLICATE, RELATION_TARGET_NOT_FOUND, RELATION_FIELD_NOT_FOUND
 - SEARCH_FIELD_NOT_FOUND, SEARCH_FIELD_DUPLICATE, SEARCH_FIELD_TYPE, SEARCH_FIELD_SECRET
 - INVALID_CRDT_FIELD: a CRDT annotation its field's type or name cannot carry
+- SCHEDULE_NAME_EMPTY, SCHEDULE_DUPLICATE, SCHEDULE_FUNCTION_EMPTY; SCHEDULE_NAME_RESERVED: the server has tasks of
+  such names itself; SCHEDULE_CRON_INVALID, SCHEDULE_TIMEZONE_UNKNOWN
 
 Codes beyond the contract, warnings:
 
@@ -28,7 +30,7 @@ from msgspec.structs import replace
 
 from pylon_core.diagnostics import Diagnostic, Span
 from pylon_core.manifest import MANIFEST_FILE, AppManifest
-from pylon_core.manifest_checks import entities, names, operations, references
+from pylon_core.manifest_checks import entities, names, operations, references, schedules
 
 __all__ = ["check_manifest"]
 
@@ -36,5 +38,5 @@ __all__ = ["check_manifest"]
 def check_manifest(manifest: AppManifest, file: str = MANIFEST_FILE) -> list[Diagnostic]:
     """Everything wrong or doubtful about the manifest; ``file`` is the name the diagnostics give it."""
     span = Span(file)
-    passes = (*entities.PASSES, *operations.PASSES, *names.PASSES, *references.PASSES)
+    passes = (*entities.PASSES, *operations.PASSES, *names.PASSES, *references.PASSES, *schedules.PASSES)
     return [replace(found, span=span) for check in passes for found in check(manifest)]

@@ -10,6 +10,7 @@ from pylon_router.openapi.schema import (
     DATE_TIME,
     INTEGER,
     JSON_OBJECT,
+    NUMBER,
     STRING,
     YES,
     Schema,
@@ -74,6 +75,23 @@ _FUNCTION = record(
     {"name": STRING, "fn_type": one_of("query", "mutation", "action"), "args_schema": JSON_OBJECT},
     ("name", "fn_type"),
 )
+_TRACE = record(
+    {
+        "call_id": STRING,
+        "fn_name": STRING,
+        "fn_type": one_of("query", "mutation", "action", "workflow"),
+        "user_id": nullable(STRING),
+        "started_at": INTEGER,
+        "duration_ms": NUMBER,
+        "outcome": record({"status": STRING, "value": ANYTHING, "code": STRING, "message": STRING}, ("status",)),
+        "ops": array(JSON_OBJECT),
+        "stream_bytes": INTEGER,
+        "stream_chunks": INTEGER,
+        "schedules": array(JSON_OBJECT),
+        "ops_omitted": INTEGER,
+    },
+    ("call_id", "fn_name", "fn_type", "user_id", "started_at", "duration_ms", "outcome", "ops"),
+)
 
 Operations = dict[tuple[str, str], Operation]
 
@@ -129,14 +147,32 @@ _FUNCTIONS: Operations = {
     ("GET", "/api/fn"): Operation(
         summary="The functions there are.", tag="functions", answers={200: array(_FUNCTION)}, admin=True
     ),
+    ("GET", "/api/fn/traces"): Operation(
+        summary="What became of the last calls, newest first.",
+        tag="functions",
+        query=(Parameter("limit", INTEGER, "At most 500; 50 without it."),),
+        answers={200: array(_TRACE)},
+        admin=True,
+    ),
     ("POST", "/api/fn/<name>"): Operation(
-        summary="Call a function.",
+        summary="Call a function; with Accept: text/event-stream, hear what it streams.",
         tag="functions",
         body=ANYTHING,
         body_required=False,
         answers={200: ANYTHING},
         refusals=(502, 504),
     ),
+} | {
+    (method, "/api/webhooks/<name>"): Operation(
+        summary="Call an action with the request as it is.",
+        tag="functions",
+        body=None if method in ("GET", "DELETE") else BINARY,
+        body_required=False,
+        body_media=("*/*",),
+        answers={200: ANYTHING},
+        refusals=(502, 504),
+    )
+    for method in ("GET", "POST", "PUT", "PATCH", "DELETE")
 }
 _FILES: Operations = {
     ("POST", "/api/files/upload"): Operation(

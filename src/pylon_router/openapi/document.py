@@ -11,6 +11,7 @@ from pylon_router.openapi.admin_operations import admin_operations
 from pylon_router.openapi.app_operations import app_operations
 from pylon_router.openapi.entity_operations import ENTITY_OPERATIONS
 from pylon_router.openapi.entity_schemas import EntitySchemas, field_schema
+from pylon_router.openapi.job_operations import job_operations
 from pylon_router.openapi.operation import ERROR, ERROR_SCHEMA, REFUSAL_RESPONSE, Operation
 from pylon_router.openapi.schema import JSON_OBJECT, STRING, YES, Schema, partial_record, reference, whole
 
@@ -45,7 +46,7 @@ def openapi_document(manifest: AppManifest) -> dict[str, Any]:
 def _operations(manifest: AppManifest, components: dict[str, Schema]) -> Iterator[tuple[str, str, Operation]]:
     """Method, pattern and description; entities and actions are named in the pattern, and their shapes put into
     ``components``."""
-    for (method, pattern), operation in app_operations(manifest).items():
+    for (method, pattern), operation in {**app_operations(manifest), **job_operations()}.items():
         yield method, pattern, operation
     secrets = secret_fields(manifest)
     for entity in manifest.entities:

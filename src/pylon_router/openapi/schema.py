@@ -8,6 +8,7 @@ Schema = dict[str, Any]
 ANYTHING: Schema = {}
 STRING: Schema = {"type": "string"}
 INTEGER: Schema = {"type": "integer"}
+NUMBER: Schema = {"type": "number"}
 BOOLEAN: Schema = {"type": "boolean"}
 DATE_TIME: Schema = {"type": "string", "format": "date-time"}
 BINARY: Schema = {"type": "string", "format": "binary"}

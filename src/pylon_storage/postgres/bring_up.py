@@ -13,6 +13,7 @@ from pylon_http import DataError
 from pylon_storage import schema, sessions
 from pylon_storage.crdt import snapshots
 from pylon_storage.files.index import TABLES as FILE_TABLES
+from pylon_storage.jobs.schema import POSTGRES_TABLES as JOB_TABLES
 from pylon_storage.postgres import changelog
 from pylon_storage.postgres.changelog import LogEra
 from pylon_storage.postgres.connection import Connection
@@ -22,6 +23,7 @@ from pylon_storage.postgres.translate import Restart
 from pylon_storage.search.prepare import prepare
 from pylon_storage.search.tsvector import TsvectorIndex
 from pylon_storage.statements import Statements
+from pylon_storage.workflows.schema import POSTGRES_TABLES as WORKFLOW_TABLES
 
 VERSION_MIN = 14
 
@@ -64,7 +66,15 @@ def bring_up(connection: Connection, manifest: AppManifest, visibility: str) -> 
             *schema.log_additions(existing, "BYTEA"),
             *schema.additions(manifest, existing, PostgresDialect()),
         )
-        for text in (*changelog.TABLES, *sessions.TABLES, *FILE_TABLES, snapshots.POSTGRES_TABLE, *additions):
+        for text in (
+            *changelog.TABLES,
+            *sessions.TABLES,
+            *FILE_TABLES,
+            *JOB_TABLES,
+            *WORKFLOW_TABLES,
+            snapshots.POSTGRES_TABLE,
+            *additions,
+        ):
             # Also where there is nothing to create, it would wait for all who write to the table, and they for it.
             if _created_index(text) not in indexes:
                 connection.execute(text.encode())

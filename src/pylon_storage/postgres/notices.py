@@ -9,6 +9,8 @@ import threading
 from pylon_storage.statements import Heard
 
 CHANNEL = "pylon_notices"
+EVERYBODY = "*"
+"""The origin of what is no process' own: all hear it, the one that says it included."""
 TEXT_BYTES_MAX = 7_000
 """Postgres takes 8,000 with origin and topic."""
 

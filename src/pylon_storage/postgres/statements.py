@@ -234,6 +234,9 @@ class WritingStatements(TransactionStatements):
     def notify(self, topic: str, text: str) -> None:
         self.all("SELECT pg_notify(?, ?)", (notices.CHANNEL, notices.payload(self._origin, topic, text)))
 
+    def announce(self, topic: str, text: str) -> None:
+        self.write("SELECT pg_notify(?, ?)", (notices.CHANNEL, notices.payload(notices.EVERYBODY, topic, text)))
+
     @contextmanager
     def savepoint(self) -> Iterator[None]:
         """What cannot fail is sent along with the next statement."""

@@ -7,7 +7,7 @@ Whatever any process commits is told to the subscribers of all (``publication``,
 
 import secrets
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from functools import partial
 from typing import TypeVar
 
@@ -16,7 +16,7 @@ import structlog
 from pylon_core.clock import Clock
 from pylon_core.ids import RowIds
 from pylon_core.manifest import AppManifest
-from pylon_http import ChangeEvent, DataError, DataStore, LogPage, Outcome, Reader, Row, TxStore
+from pylon_http import ChangeEvent, DataError, DataStore, LogPage, Outcome, Reader, Row, Trial, TxStore
 from pylon_storage.catalog import Catalog
 from pylon_storage.counts import CountCache, SnapshotReader
 from pylon_storage.crdt.entity_documents import new_keeping
@@ -96,7 +96,7 @@ class PostgresStore:
             self._pool, self._hand_over, self._publish_missed, clock, faults, origin, era
         )
         self._committer = GroupCommitter(self._runner, partial(self._pool.long_work, 0), clock)
-        self.upkeep = PostgresUpkeep(self.tables, self._pool, partial(connect, where))
+        self.upkeep = PostgresUpkeep(self.tables, partial(connect, where))
         """For whoever compacts the log."""
         self._follower = Follower(
             partial(self._connect, where), self._publication, self._notices, self._pool.cut, origin
@@ -131,6 +131,9 @@ class PostgresStore:
         if not self._runner.is_inside:
             self._committer.drain()
         return self._runner.run(self._in_transaction(work))
+
+    def try_out(self) -> AbstractContextManager[Trial | None]:
+        return nullcontext()
 
     def submit(self, work: Callable[[TxStore], T], done: Callable[[Outcome[T]], None]) -> None:
         self._committer.submit(self._in_transaction(work), done)

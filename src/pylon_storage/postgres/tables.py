@@ -7,7 +7,7 @@ from typing import TypeVar
 from pylon_storage.postgres.notices import Notices
 from pylon_storage.postgres.pool import Pool
 from pylon_storage.postgres.statements import SingleStatements
-from pylon_storage.postgres.transactions import TransactionRunner
+from pylon_storage.postgres.transactions import READ_COMMITTED, TransactionRunner
 from pylon_storage.statements import Heard, Statements, Tables, TableStatements
 
 T = TypeVar("T")
@@ -24,6 +24,13 @@ class PostgresTables:
 
     def write(self, work: Callable[[TableStatements], T]) -> T:
         return self._runner.run(lambda transaction: work(transaction.statements))
+
+    def write_briefly(self, work: Callable[[TableStatements], T]) -> T:
+        return self._runner.run(lambda transaction: work(transaction.statements), begin=READ_COMMITTED)
+
+    @property
+    def skip_locked(self) -> str:
+        return " FOR UPDATE SKIP LOCKED"
 
     def on_notice(self, topic: str, heard: Heard) -> None:
         self._notices.subscribe(topic, heard)

@@ -47,7 +47,9 @@ OUTCOME_SECONDS = 5.0
 OUTCOME_PAUSE_SECONDS = 0.05
 CLOSE_SECONDS = 30.0
 
-_BEGIN = b"BEGIN ISOLATION LEVEL SERIALIZABLE"
+SERIALIZABLE = b"BEGIN ISOLATION LEVEL SERIALIZABLE"
+READ_COMMITTED = b"BEGIN ISOLATION LEVEL READ COMMITTED"
+"""For what depends on nothing it has read, and so undoes nobody: those that are serializable do not see it."""
 _ALONE = f"SELECT pg_advisory_lock({changelog.RETRY_LOCK})".encode()
 _NOT_ALONE = f"SELECT pg_advisory_unlock({changelog.RETRY_LOCK})".encode()
 _OUTCOME = "SELECT pg_xact_status($1::text::xid8)"
@@ -107,7 +109,13 @@ class TransactionRunner:
         """Whether the calling thread is in the middle of some work."""
         return self._inside.active
 
-    def run(self, work: Callable[[Transaction], T], attempts: int = ATTEMPTS_MAX, lock_ms: int = LOCK_MS) -> T:
+    def run(
+        self,
+        work: Callable[[Transaction], T],
+        attempts: int = ATTEMPTS_MAX,
+        lock_ms: int = LOCK_MS,
+        begin: bytes = SERIALIZABLE,
+    ) -> T:
         """Do ``work`` in a transaction; its result once that is durable, or its error.
 
         Raises DataError NESTED_TRANSACTION from inside other work, NOT_AVAILABLE once closed or while the database
@@ -120,7 +128,7 @@ class TransactionRunner:
                 if attempt:
                     _pause(attempt)
                 try:
-                    return self._attempt(work, lock_ms, alone=attempt >= ATTEMPTS_TOGETHER)
+                    return self._attempt(work, lock_ms, begin, alone=attempt >= ATTEMPTS_TOGETHER)
                 except Restart as again:
                     log.debug("transaction_restarted", attempt=attempt + 1, cause=type(again.__cause__).__name__)
         raise DataError("CONFLICT", "Others changed the same rows at the same time. Try again.")
@@ -144,10 +152,10 @@ class TransactionRunner:
                 self._running -= 1
                 self._idle.notify_all()
 
-    def _attempt(self, work: Callable[[Transaction], T], lock_ms: int, *, alone: bool) -> T:
+    def _attempt(self, work: Callable[[Transaction], T], lock_ms: int, begin: bytes, *, alone: bool) -> T:
         with self._lane(alone=alone), self._pool.lend() as connection, _locked(connection, alone=alone):
             transaction = Transaction(
-                WritingStatements(connection, _BEGIN, self._origin, lock_ms),
+                WritingStatements(connection, begin, self._origin, lock_ms),
                 ChangeBuffer(self._clock.now_ns() // 1_000_000),
                 self._era,
             )

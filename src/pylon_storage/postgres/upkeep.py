@@ -13,15 +13,13 @@ from typing import Any, TypeVar
 import psycopg
 
 from pylon_core.turns import blocking
-from pylon_http import DataError
 from pylon_storage.dialect import Dialect
 from pylon_storage.postgres import changelog
-from pylon_storage.postgres.connection import Connection, roll_back
+from pylon_storage.postgres.connection import Connection
 from pylon_storage.postgres.dialect import PostgresDialect
 from pylon_storage.postgres.placeholders import numbered
-from pylon_storage.postgres.pool import Pool
-from pylon_storage.postgres.statements import TransactionStatements, WholeResults
-from pylon_storage.postgres.translate import Restart, refused
+from pylon_storage.postgres.statements import WholeResults
+from pylon_storage.postgres.translate import refused
 from pylon_storage.statements import Columns, Statements, Tables
 from pylon_storage.upkeep import Upkeep
 
@@ -29,7 +27,6 @@ T = TypeVar("T")
 
 CANCEL_SECONDS = 1.0
 
-_BEGIN = b"BEGIN ISOLATION LEVEL READ COMMITTED"
 _NO_HURRY = "SET statement_timeout = 0"
 _TRY_LOCK = f"SELECT pg_try_advisory_lock({changelog.UPKEEP_LOCK})"
 
@@ -37,9 +34,8 @@ _TRY_LOCK = f"SELECT pg_try_advisory_lock({changelog.UPKEEP_LOCK})"
 class PostgresUpkeep:
     """``connect`` makes a connection outside of the pool."""
 
-    def __init__(self, tables: Tables, pool: Pool, connect: Callable[[], Connection]) -> None:
+    def __init__(self, tables: Tables, connect: Callable[[], Connection]) -> None:
         self._tables = tables
-        self._pool = pool
         self._connect = connect
         self._surveyor: Connection | None = None
 
@@ -66,19 +62,7 @@ class PostgresUpkeep:
             connection.close()
 
     def write(self, work: Callable[[Statements], T]) -> T:
-        with self._pool.lend() as connection:
-            statements = TransactionStatements(connection, _BEGIN)
-            try:
-                result = work(statements)
-                with blocking():
-                    connection.execute(b"COMMIT", prepare=False)
-            except Restart as lost:
-                raise DataError("NOT_AVAILABLE", "The database did not get to this. Try again.") from lost
-            except psycopg.Error as error:
-                raise refused(error) from error
-            finally:
-                roll_back(connection)
-        return result
+        return self._tables.write_briefly(work)
 
     def interrupt(self) -> None:
         surveyor = self._surveyor

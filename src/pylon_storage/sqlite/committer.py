@@ -20,7 +20,7 @@ work or SQLite runs; the leader alone touches the connection.
 import threading
 from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import nullcontext
 from typing import Any, TypeVar
 
@@ -53,13 +53,16 @@ class WriteGroup:
     The ``ChangeRecorder`` of its transactions: an entry is written with its seq as soon as it is recorded.
     """
 
-    __slots__ = ("connection", "events", "head", "timestamp_ms")
+    __slots__ = ("announced", "connection", "events", "head", "timestamp_ms")
 
     def __init__(self, connection: apsw.Connection, head: int, timestamp_ms: int) -> None:
         self.connection = connection
         self.head = head
         self.timestamp_ms = timestamp_ms
         self.events: list[ChangeEvent] = []
+        self.announced: dict[tuple[str, str], None] = {}
+        """What is to be told after the commit, topic and text, each once. That of work that was undone is told
+        as well: somebody looks for nothing."""
 
     def record(
         self,
@@ -146,6 +149,7 @@ class GroupCommitter:
         self._publish = publish
         self._on_reopen = on_reopen
         self._left_over: Callable[[], None] = _nobody
+        self._tell_announced: Callable[[Iterable[tuple[str, str]]], None] = _tell_nobody
         self._clock = clock
         self._faults = faults
         self._lock = threading.Lock()
@@ -193,6 +197,10 @@ class GroupCommitter:
     def on_left_over(self, notify: Callable[[], None]) -> None:
         """Whom to tell, in place of whoever was told before, that submitted work waits and nobody leads."""
         self._left_over = notify
+
+    def on_announced(self, tell: Callable[[Iterable[tuple[str, str]]], None]) -> None:
+        """Whom to give what work has announced, once that is committed. Must not block or raise."""
+        self._tell_announced = tell
 
     def submit(self, work: Callable[[WriteGroup], T], done: Callable[[Outcome[T]], None]) -> None:
         """As ``run``, without waiting: somebody's ``flush`` or ``run`` does it, and that thread calls ``done``."""
@@ -277,6 +285,8 @@ class GroupCommitter:
         self._faults.hit("store.before_publish")
         if group.events:
             self._publish(group.events)
+        if group.announced:
+            self._tell_announced(group.announced)
 
     def _begin(self) -> WriteGroup | None:
         try:
@@ -353,6 +363,10 @@ class GroupCommitter:
 
 
 def _nobody() -> None:
+    pass
+
+
+def _tell_nobody(_announced: Iterable[tuple[str, str]]) -> None:
     pass
 
 

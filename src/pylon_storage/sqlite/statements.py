@@ -9,7 +9,8 @@ import apsw
 from pylon_http import DataError
 from pylon_storage.budget import within
 from pylon_storage.rows import RowStatements
-from pylon_storage.sqlite.committer import GroupCommitter
+from pylon_storage.sqlite.announcements import Announcements
+from pylon_storage.sqlite.committer import GroupCommitter, WriteGroup
 from pylon_storage.sqlite.connections import ReaderPool
 from pylon_storage.sqlite.translate import READ_ERRORS, constraint_failed, read_failed
 from pylon_storage.statements import Columns, Heard, Statements, Tables, TableStatements
@@ -49,6 +50,16 @@ class SqliteStatements:
     def write(self, text: str, params: Sequence[Any] = ()) -> None:
         self.all(text, params)
 
+
+class GroupStatements(SqliteStatements):
+    """Inside the transaction of a group."""
+
+    __slots__ = ("_group",)
+
+    def __init__(self, group: WriteGroup) -> None:
+        super().__init__(group.connection)
+        self._group = group
+
     def change(self, text: str, params: Sequence[Any], entity: str, code: str) -> None:
         try:
             self._connection.execute(text, params)
@@ -59,6 +70,9 @@ class SqliteStatements:
 
     def notify(self, topic: str, text: str) -> None:
         """Nobody else has the file."""
+
+    def announce(self, topic: str, text: str) -> None:
+        self._group.announced[topic, text] = None
 
     @contextmanager
     def savepoint(self) -> Iterator[None]:
@@ -77,18 +91,28 @@ class SqliteStatements:
 class SqliteTables:
     """The other tables of a store's file: written through its committer, read through its pool."""
 
-    def __init__(self, committer: GroupCommitter, readers: ReaderPool) -> None:
+    def __init__(self, committer: GroupCommitter, readers: ReaderPool, announcements: Announcements) -> None:
         self._committer = committer
         self._readers = readers
+        self._announcements = announcements
 
     def reading(self) -> AbstractContextManager[Statements]:
         return self._borrowed()
 
     def write(self, work: Callable[[TableStatements], T]) -> T:
-        return self._committer.run(lambda group: work(SqliteStatements(group.connection)))
+        return self._committer.run(lambda group: work(GroupStatements(group)))
+
+    def write_briefly(self, work: Callable[[TableStatements], T]) -> T:
+        return self.write(work)
+
+    @property
+    def skip_locked(self) -> str:
+        """Writers follow each other."""
+        return ""
 
     def on_notice(self, topic: str, heard: Heard) -> None:
-        """No other process has the file, so nothing is ever heard."""
+        """No other process has the file, so only what is announced is ever heard."""
+        self._announcements.subscribe(topic, heard)
 
     @contextmanager
     def _borrowed(self) -> Iterator[Statements]:
@@ -96,5 +120,5 @@ class SqliteTables:
             yield SqliteStatements(connection)
 
 
-_rows: type[RowStatements] = SqliteStatements
+_rows: type[RowStatements] = GroupStatements
 _tables: type[Tables] = SqliteTables

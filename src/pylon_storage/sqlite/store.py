@@ -15,7 +15,7 @@ import apsw
 from pylon_core.clock import Clock, SystemClock
 from pylon_core.ids import RowIds
 from pylon_core.manifest import AppManifest
-from pylon_http import ChangeEvent, DataError, DataStore, Filter, LogPage, Outcome, Reader, Row, TxStore
+from pylon_http import ChangeEvent, DataError, DataStore, Filter, LogPage, Outcome, Reader, Row, Trial, TxStore
 from pylon_storage import schema, sessions
 from pylon_storage.catalog import Catalog
 from pylon_storage.counts import CountCache, SnapshotReader
@@ -23,20 +23,24 @@ from pylon_storage.crdt import snapshots
 from pylon_storage.crdt.entity_documents import new_keeping
 from pylon_storage.faults import FaultPoints, NoFaults
 from pylon_storage.files.index import TABLES as FILE_TABLES
+from pylon_storage.jobs.schema import SQLITE_TABLES as JOB_TABLES
 from pylon_storage.rows import SqlTx
 from pylon_storage.search.fts5 import Fts5Index
 from pylon_storage.search.index import text_index
 from pylon_storage.search.prepare import prepare
 from pylon_storage.sqlite import changelog
+from pylon_storage.sqlite.announcements import Announcements
 from pylon_storage.sqlite.committer import GroupCommitter, WriteGroup
 from pylon_storage.sqlite.connections import ReaderPool, open_surveyor, open_writer
 from pylon_storage.sqlite.dialect import SqliteDialect
 from pylon_storage.sqlite.file_lock import FileLock
-from pylon_storage.sqlite.statements import SqliteStatements, SqliteTables
+from pylon_storage.sqlite.statements import GroupStatements, SqliteStatements, SqliteTables
 from pylon_storage.sqlite.translate import READ_ERRORS, read_failed
 from pylon_storage.sqlite.upkeep import SqliteUpkeep
 from pylon_storage.statements import Tables
 from pylon_storage.subscribers import Listener, Subscribers
+from pylon_storage.trial import SqlTrial
+from pylon_storage.workflows.schema import SQLITE_TABLES as WORKFLOW_TABLES
 
 T = TypeVar("T")
 CATCH_UP_EVENTS = 1_000
@@ -66,11 +70,13 @@ class SqliteStore:
     ) -> None:
         self._path = path
         self._durable = durable
+        self._clock = clock
         self._vfs = vfs
         self._ids = RowIds(clock)
         self._documents = new_keeping()
         self._catalog = Catalog(manifest, _DIALECT, watched, partial(text_index, Fts5Index), self._documents)
         self._subscribers = Subscribers()
+        self._announcements = Announcements()
         self._counts = CountCache()
         with ExitStack() as undo:
             self._file_lock = FileLock(path)
@@ -79,6 +85,7 @@ class SqliteStore:
             self._committer = GroupCommitter(
                 self._open_writer, self._publish, self._publish_unknown, clock, faults
             )
+            self._committer.on_announced(self._announcements.tell)
             undo.pop_all()
         self._readers = ReaderPool(path, vfs)
         self.upkeep = SqliteUpkeep(self.tables, partial(open_surveyor, path, vfs=vfs))
@@ -88,7 +95,7 @@ class SqliteStore:
     @property
     def tables(self) -> Tables:
         """Where the other tables of this file (sessions) are read and written."""
-        return SqliteTables(self._committer, self._readers)
+        return SqliteTables(self._committer, self._readers, self._announcements)
 
     @property
     def is_available(self) -> bool:
@@ -124,6 +131,12 @@ class SqliteStore:
     def transact(self, work: Callable[[TxStore], T]) -> T:
         return self._committer.run(self._in_transaction(work))
 
+    @contextmanager
+    def try_out(self) -> Iterator[Trial]:
+        with self.read() as reader:
+            assert isinstance(reader, SnapshotReader)
+            yield SqlTrial(reader, self._catalog, self._ids.next, self._clock)
+
     def submit(self, work: Callable[[TxStore], T], done: Callable[[Outcome[T]], None]) -> None:
         self._committer.submit(self._in_transaction(work), done)
 
@@ -158,7 +171,7 @@ class SqliteStore:
         self._file_lock.release()
 
     def _in_transaction(self, work: Callable[[TxStore], T]) -> Callable[[WriteGroup], T]:
-        return lambda group: work(SqlTx(SqliteStatements(group.connection), group, self._catalog, self._ids.next))
+        return lambda group: work(SqlTx(GroupStatements(group), group, self._catalog, self._ids.next))
 
     def _open_writer(self) -> apsw.Connection:
         return open_writer(self._path, durable=self._durable, vfs=self._vfs)
@@ -171,6 +184,7 @@ class SqliteStore:
     def _publish_unknown(self) -> None:
         """After a reopening: what a failed COMMIT did leave on disk is announced like any other commit."""
         self._readers.discard()
+        self._announcements.tell_of_a_gap()
         with self._readers.borrow() as connection:
             has_more = True
             while has_more:
@@ -203,15 +217,18 @@ class EphemeralStore(SqliteStore):
         )
 
     def reset(self) -> None:
-        """Remove every row and begin a new log, beyond every cursor given out before. Nobody is told."""
+        """Remove every row, job and workflow, and begin a new log, beyond every cursor given out before. Nobody is
+        told."""
         self._committer.run(self._empty)
 
     def _empty(self, group: WriteGroup) -> None:
         mark = group.mark()
-        tx = SqlTx(SqliteStatements(group.connection), group, self._catalog, self._ids.next)
+        tx = SqlTx(GroupStatements(group), group, self._catalog, self._ids.next)
         for entity in self._entities:
             for row in tx.query(entity, Filter()):
                 tx.delete(entity, row["id"])
+        for table in _WORK_TABLES:
+            group.connection.execute(f"DELETE FROM {table}")
         group.undo_to(mark)
         group.head += 1
         changelog.start_at(group.connection, group.head)
@@ -221,12 +238,23 @@ class EphemeralStore(SqliteStore):
         self._directory.cleanup()
 
 
+_WORK_TABLES = ("_pylon_jobs", "_pylon_workflows", "_pylon_workflow_steps", "_pylon_workflow_events")
+"""What is still to be done: it would reach into what comes after the reset."""
+
+
 def _bring_up(connect: Callable[[], apsw.Connection], manifest: AppManifest, visibility: str) -> None:
     try:
         connection = connect()
         try:
             with connection:
-                for statement in (*changelog.TABLES, *sessions.TABLES, *FILE_TABLES, snapshots.SQLITE_TABLE):
+                for statement in (
+                    *changelog.TABLES,
+                    *sessions.TABLES,
+                    *FILE_TABLES,
+                    *JOB_TABLES,
+                    *WORKFLOW_TABLES,
+                    snapshots.SQLITE_TABLE,
+                ):
                     connection.execute(statement)
                 existing = _tables(connection)
                 for statement in (

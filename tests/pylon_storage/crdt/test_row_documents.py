@@ -5,10 +5,12 @@ import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import apsw
+import loro
 import pytest
 
 from pylon_core import jsontext
@@ -49,6 +51,102 @@ def test_a_document_survives_a_restart_and_grows_by_one_peer(tmp_path: Path) -> 
     client.receive()
     assert client.value() == stored_value(store, row_id)
     assert len(client.doc.oplog_vv.to_spans().inner()) == 2
+    store.close()
+
+
+def whole(client: Replica) -> bytes:
+    client.doc.commit()
+    return client.doc.export(loro.ExportMode.Snapshot())
+
+
+def as_new_edits(client: Replica) -> bytes:
+    client.doc.get_text("body").insert(0, "new ")
+    return client.edits()
+
+
+@pytest.mark.parametrize("old_edits", [whole, as_new_edits])
+@pytest.mark.parametrize("body", ["milk", None])
+def test_edits_of_the_document_of_a_row_that_was_made_again_are_refused(
+    tmp_path: Path, old_edits: Callable[[Replica], bytes], body: str | None
+) -> None:
+    store = opened(tmp_path)
+    row_id = insert(store, body=body)
+    client = Replica(store, row_id)
+    store.transact(lambda tx: tx.delete("Note", row_id))
+    store.transact(lambda tx: tx.insert("Note", {"title": "t", "body": body}, row_id))
+    client.doc.get_text("body").insert(0, "old ")
+
+    for _ in range(2):  # the second time into a document
+        with pytest.raises(DataError) as refused:
+            merge(store, row_id, old_edits(client))
+        assert refused.value.code == "CRDT_DECODE_FAILED"
+        Replica(store, row_id)
+
+    assert stored_value(store, row_id)["body"] == (body or "")
+    store.close()
+
+
+def test_edits_made_before_any_document_was_had_are_taken(tmp_path: Path) -> None:
+    store = opened(tmp_path)
+    row_id = insert(store)
+    early = loro.LoroDoc()  # type: ignore[no-untyped-call]
+    early.get_text("body").insert(0, "early")
+    early.commit()
+
+    merge(store, row_id, early.export(loro.ExportMode.Snapshot()))
+
+    assert stored_value(store, row_id)["body"] == "early"
+    store.close()
+
+
+def test_a_document_restored_to_an_older_state_takes_what_a_client_still_has(tmp_path: Path) -> None:
+    store = opened(tmp_path)
+    row_id = insert(store, body="milk")
+    client = Replica(store, row_id)
+    store.close()
+    backup = (tmp_path / "test.db").read_bytes()
+    store = opened(tmp_path)
+    client.doc.get_text("body").insert(4, " and honey")
+    merge(store, row_id, client.edits())
+    store.close()
+    (tmp_path / "test.db").write_bytes(backup)
+
+    store = opened(tmp_path)
+    store.transact(lambda tx: tx.update("Note", row_id, {"title": "restored"}))
+    merge(store, row_id, whole(client))
+
+    assert stored_value(store, row_id)["body"] == "milk and honey"
+    store.close()
+
+
+def test_an_update_of_which_a_part_builds_on_what_is_missing_is_refused_as_a_whole(tmp_path: Path) -> None:
+    store = opened(tmp_path)
+    row_id = insert(store, body="milk")
+    absent, client = Replica(store, row_id), Replica(store, row_id)
+    absent.doc.get_text("body").insert(0, "absent ")
+    client.doc.get_text("body").insert(4, " and honey")
+    client.doc.commit()
+    client.doc.import_(absent.edits())
+    client.doc.get_text("body").insert(0, "after it, ")
+    client.doc.commit()
+
+    with pytest.raises(DataError) as refused:
+        merge(store, row_id, client.doc.export(loro.ExportMode.Updates(absent.doc.oplog_vv)))
+
+    assert refused.value.code == "CRDT_DECODE_FAILED"
+    assert stored_value(store, row_id)["body"] == "milk"
+    store.close()
+
+
+def test_nobody_renames_a_document(tmp_path: Path) -> None:
+    store = opened(tmp_path)
+    client = Replica(store, insert(store))
+    client.doc.get_map("_pylon").insert("document", "mine")
+
+    with pytest.raises(DataError) as refused:
+        client.post()
+
+    assert refused.value.code == "CRDT_DECODE_FAILED"
     store.close()
 
 

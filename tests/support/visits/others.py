@@ -1,6 +1,6 @@
 """Visits to the routes beside rows: those for the administrator, files, descriptions, sessions."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from tests.support.visits.visit import (
     ABSENT,
@@ -20,6 +20,21 @@ from tests.support.visits.visit import (
     seen,
     whole,
 )
+
+
+def _jobs_for_the_admin(admin: Callable[[Seen], dict[str, Seen]]) -> Iterator[Visit]:
+    yield post("/api/jobs", "/api/jobs", {"name": "x"}, admin(CREATED))
+    yield get("/api/jobs", "/api/jobs?queue=marked", admin(seen("job")))
+    yield get("/api/jobs/stats", "/api/jobs/stats", admin(seen("function")))
+    yield get("/api/jobs/dead", "/api/jobs/dead", admin(OK))
+    yield get("/api/jobs/<id>", "/api/jobs/job_1", admin(seen("job")))
+    yield get("/api/jobs/<id>", "/api/jobs/job_999", admin(ABSENT))
+    yield post("/api/jobs/dead/<id>/retry", "/api/jobs/dead/job_1/retry", None, admin(ABSENT))
+    yield post("/api/jobs/<id>/cancel", "/api/jobs/job_999/cancel", None, admin(ABSENT))
+    yield get("/api/scheduler", "/api/scheduler", admin(seen("schedule")))
+    trigger = "/api/scheduler/trigger/<name>"
+    yield post(trigger, "/api/scheduler/trigger/nope", None, admin(ABSENT))
+    yield get("/api/admin/ops/<table>", "/api/admin/ops/scheduler", admin(seen("schedule")))
 
 
 def for_the_admin() -> Iterator[Visit]:
@@ -53,12 +68,14 @@ def for_the_admin() -> Iterator[Visit]:
         ),
     )
     yield Visit("DELETE", "/api/admin/users/<id>/purge", "/api/admin/users/alice/purge", admin(OK))
-    for group, name in (("auth", "sessions"), ("auth", "accounts"), ("ops", "jobs"), ("ops", "search_indexes")):
+    for group, name in (("auth", "sessions"), ("auth", "accounts"), ("ops", "search_indexes")):
         pattern = f"/api/admin/{group}/<table>"
         yield get(pattern, f"/api/admin/{group}/{name}", admin(OK))
         yield Visit("PUT", pattern, f"/api/admin/{group}/{name}", everyone(NOT_ALLOWED), {})
         yield get(pattern, f"/api/admin/{group}/nope", admin(ABSENT))
+    yield from _jobs_for_the_admin(admin)
     yield get("/api/fn", "/api/fn", admin(seen("function")))
+    yield get("/api/fn/traces", "/api/fn/traces", admin(seen("function")))
 
 
 def files() -> Iterator[Visit]:
@@ -97,6 +114,9 @@ def open_to_all() -> Iterator[Visit]:
     yield Visit("DELETE", "/api/auth/session", "/api/auth/session", everyone(OK))
     yield post("/api/auth/guest", "/api/auth/guest", None, everyone(CREATED))
     yield post("/api/fn/<name>", "/api/fn/whoami", {}, everyone(OK))
+    for method in ("GET", "POST", "PUT", "PATCH", "DELETE"):
+        yield Visit(method, "/api/webhooks/<name>", "/api/webhooks/whoami", everyone(BAD))
+        yield Visit(method, "/api/webhooks/<name>", "/api/webhooks/nope", everyone(ABSENT))
     yield post(
         "/api/actions/<name>", "/api/actions/publish", {"ownerId": "alice"}, everyone(DENIED, owner=OK, admin=OK)
     )

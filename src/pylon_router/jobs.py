@@ -1,0 +1,187 @@
+"""Background jobs and schedules, for the administrator (contract 14 §5.4, §6.2).
+
+Bodies are read leniently: what is of the wrong type counts as left out, save the name.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from pylon_core import jsontext
+from pylon_core.errors import PylonError
+from pylon_http import Response
+from pylon_http.jobs import RETRIES_DEFAULT, Job, JobStatus, NewJob, priority_of
+from pylon_router.context import BackgroundJobs, Call, RouterContext, require_admin
+from pylon_router.params import parse_query, whole_number
+from pylon_router.table import Route
+
+PAGE_JOBS_DEFAULT = 50
+PAGE_JOBS_MAX = 200
+DEAD_JOBS_MAX = 1000
+RETRIES_MAX = 1000
+LATEST_MS = 8_640_000_000_000_000
+"""The last millisecond that a JavaScript ``Date`` can name."""
+_STATUSES = {status.value: status for status in JobStatus}
+
+
+def enqueue(ctx: RouterContext, call: Call) -> Response:
+    jobs = _jobs(ctx, call)
+    body = jsontext.decode(call.body)
+    job = _new_job(body if isinstance(body, dict) else {}, ctx.clock.now_ns() / 1_000_000)
+    job_id = jobs.store.enqueue(job)
+    status = JobStatus.PENDING
+    if job.unique_key is not None and (kept := jobs.store.find(job_id)) is not None:
+        status = kept.status
+    return Response.json({"id": job_id, "status": status}, 201)
+
+
+def list_jobs(ctx: RouterContext, call: Call) -> Response:
+    jobs = _jobs(ctx, call)
+    params = parse_query(call.query)
+    limit = whole_number(params, "limit")
+    wanted = params.get("status") or None
+    status = _STATUSES.get(wanted or "")
+    if wanted is not None and status is None:
+        return Response.json([])
+    page = jobs.store.page(
+        status,
+        params.get("queue") or None,
+        min(PAGE_JOBS_DEFAULT if limit is None else limit, PAGE_JOBS_MAX),
+    )
+    return Response.json([to_wire(job) for job in page])
+
+
+def get_stats(ctx: RouterContext, call: Call) -> Response:
+    jobs = _jobs(ctx, call)
+    counts = jobs.store.counts()
+    dead = counts.get(JobStatus.DEAD, 0)
+    return Response.json(
+        {
+            "pending": counts.get(JobStatus.PENDING, 0) + counts.get(JobStatus.RETRYING, 0),
+            "running": counts.get(JobStatus.RUNNING, 0),
+            "completed": counts.get(JobStatus.COMPLETED, 0),
+            "failed": dead,
+            "dead": dead,
+            "handlers": jobs.handler_names(),
+        }
+    )
+
+
+def list_dead(ctx: RouterContext, call: Call) -> Response:
+    return Response.json([to_wire(job) for job in _jobs(ctx, call).store.dead(DEAD_JOBS_MAX)])
+
+
+def retry_dead(ctx: RouterContext, call: Call) -> Response:
+    (job_id,) = call.args
+    if not _jobs(ctx, call).store.retry_dead(job_id):
+        raise PylonError("NOT_FOUND", f"There is no dead job {job_id!r}.")
+    return Response.json({"retried": True, "id": job_id})
+
+
+def get_job(ctx: RouterContext, call: Call) -> Response:
+    return Response.json(to_wire(_find(_jobs(ctx, call), call.args[0])))
+
+
+def cancel(ctx: RouterContext, call: Call) -> Response:
+    jobs = _jobs(ctx, call)
+    (job_id,) = call.args
+    if not jobs.store.cancel(job_id):
+        status = _find(jobs, job_id).status
+        raise PylonError("CONFLICT", f"The job is {status}; only one that has not begun can be cancelled.")
+    return Response.json({"cancelled": True, "id": job_id})
+
+
+def list_schedules(ctx: RouterContext, call: Call) -> Response:
+    return Response.json(_jobs(ctx, call).schedules())
+
+
+def trigger(ctx: RouterContext, call: Call) -> Response:
+    (name,) = call.args
+    if not _jobs(ctx, call).trigger(name):
+        raise PylonError("NOT_FOUND", f"There is no schedule {name!r}.")
+    return Response.json({"triggered": True, "task": name})
+
+
+def to_wire(job: Job) -> Mapping[str, Any]:
+    return {
+        "id": job.id,
+        "name": job.name,
+        "payload": job.payload,
+        "priority": job.priority.name.lower(),
+        "status": job.status,
+        "max_retries": job.max_retries,
+        "retry_count": job.retry_count,
+        "created_at": _seconds(job.created_ms),
+        "started_at": _seconds(job.started_ms),
+        "completed_at": _seconds(job.completed_ms),
+        "error": job.error,
+        "delay_secs": max(0, job.run_at_ms - job.created_ms) // 1000,
+        "queue": job.queue,
+        "run_at": job.run_at_ms,
+        "progress": job.progress,
+        "unique_key": job.unique_key,
+    }
+
+
+def _jobs(ctx: RouterContext, call: Call) -> BackgroundJobs:
+    require_admin(call)
+    if ctx.jobs is None:
+        raise PylonError("NOT_SUPPORTED", "There are no background jobs here.", status=501)
+    return ctx.jobs
+
+
+def _find(jobs: BackgroundJobs, job_id: str) -> Job:
+    job = jobs.store.find(job_id)
+    if job is None:
+        raise PylonError("NOT_FOUND", f"There is no job {job_id!r}.")
+    return job
+
+
+def _new_job(body: Mapping[str, Any], now_ms: float) -> NewJob:
+    name = body.get("name")
+    if not isinstance(name, str) or not name:
+        raise PylonError("MISSING_NAME", "A job needs a name.", hint='{"name": "sendDigest", "payload": {}}')
+    return NewJob(
+        name=name,
+        payload=msgspec.Raw(jsontext.encode(body.get("payload", {}))),
+        priority=priority_of(body.get("priority")),
+        queue=_text(body.get("queue")) or "default",
+        max_retries=min(_whole(body.get("max_retries"), RETRIES_DEFAULT), RETRIES_MAX),
+        run_at_ms=_run_at_ms(body, now_ms),
+        unique_key=_text(body.get("unique_key")),
+    )
+
+
+def _run_at_ms(body: Mapping[str, Any], now_ms: float) -> int:
+    """Of several the first: ``run_at``, ``delay_ms``, ``delay_secs``. Rounded up, so that nothing is early."""
+    if (run_at_ms := _whole(body.get("run_at"), 0)) > 0:
+        return min(run_at_ms, LATEST_MS)
+    delay_ms = _whole(body.get("delay_ms"), 0) or 1000 * _whole(body.get("delay_secs"), 0)
+    return min(-int(-now_ms // 1) + delay_ms, LATEST_MS) if delay_ms else 0
+
+
+def _whole(value: Any, default: int) -> int:
+    is_whole = isinstance(value, int) and not isinstance(value, bool) and value >= 0
+    return value if is_whole else default
+
+
+def _text(value: Any) -> str | None:
+    return value if isinstance(value, str) and value else None
+
+
+def _seconds(milliseconds: int | None) -> str | None:
+    return None if milliseconds is None else f"{milliseconds // 1000}Z"
+
+
+ROUTES = (
+    Route("POST", "/api/jobs", enqueue),
+    Route("GET", "/api/jobs", list_jobs),
+    Route("GET", "/api/jobs/stats", get_stats),
+    Route("GET", "/api/jobs/dead", list_dead),
+    Route("POST", "/api/jobs/dead/<id>/retry", retry_dead),
+    Route("GET", "/api/jobs/<id>", get_job),
+    Route("POST", "/api/jobs/<id>/cancel", cancel),
+    Route("GET", "/api/scheduler", list_schedules),
+    Route("POST", "/api/scheduler/trigger/<name>", trigger),
+)

@@ -1,0 +1,28 @@
+"""Running background jobs: who does which (``JobRunner``), what is done (``Handlers``), and what begins by the
+clock (``Scheduler``)."""
+
+from pylon_runtime.jobs.attempts import Attempt, Handler, NotNow, TooEarly
+from pylon_runtime.jobs.background import BackgroundJobs, JobStores
+from pylon_runtime.jobs.functions import FunctionJobs
+from pylon_runtime.jobs.handlers import Handlers
+from pylon_runtime.jobs.runner import JobLimits, JobRunner
+from pylon_runtime.jobs.scheduler import Scheduler
+from pylon_runtime.jobs.schedules import Schedules, Task
+from pylon_runtime.jobs.sweeping import JobSweeper
+
+__all__ = [
+    "Attempt",
+    "BackgroundJobs",
+    "FunctionJobs",
+    "Handler",
+    "Handlers",
+    "JobLimits",
+    "JobRunner",
+    "JobStores",
+    "JobSweeper",
+    "NotNow",
+    "Scheduler",
+    "Schedules",
+    "Task",
+    "TooEarly",
+]

@@ -1,0 +1,70 @@
+"""Jobs that are functions of the app, by whatever is registered under their name when they run.
+
+A mutation completes its job in its own transaction, so its effects happen exactly once. An action or a query that
+is cut short may be done again. Any thread may call.
+"""
+
+from typing import Protocol
+
+import msgspec
+
+from pylon_core.errors import PylonError
+from pylon_functions.identity import decode_identity
+from pylon_functions.invocation import Invocation
+from pylon_functions.registry import FunctionDefinition, FunctionKind
+from pylon_runtime.jobs.attempts import Attempt, Handler, NotNow
+from pylon_runtime.jobs.handlers import NoHandler
+
+STARTING_DELAY_S = 1.0
+AWAY_DELAY_S = 10.0
+_DELAYS = {"RUNNER_NOT_STARTED": STARTING_DELAY_S, "FUNCTIONS_NOT_AVAILABLE": AWAY_DELAY_S}
+"""Where there is nobody to run functions, a job waits, however long that lasts."""
+
+
+class Functions(Protocol):
+    """``FunctionHost``."""
+
+    def find(self, name: str) -> FunctionDefinition: ...
+
+    def run(self, invocation: Invocation) -> msgspec.Raw: ...
+
+
+class FunctionJobs:
+    """``action_timeout_s`` is for actions, which may take their time; the others keep the database busy and have
+    what every call has."""
+
+    def __init__(self, functions: Functions, action_timeout_s: float) -> None:
+        self._functions = functions
+        self._action_timeout_s = action_timeout_s
+
+    def handler(self, _name: str) -> Handler:
+        return self._run
+
+    def _run(self, attempt: Attempt) -> None:
+        job = attempt.job
+        try:
+            kind = self._functions.find(job.name).fn_type
+            self._functions.run(
+                Invocation(
+                    name=job.name,
+                    args=job.payload,
+                    auth=decode_identity(job.identity),
+                    timeout_s=self._action_timeout_s if kind is FunctionKind.ACTION else None,
+                    claim=attempt.claim,
+                )
+            )
+        except PylonError as error:
+            if error.code in _DELAYS:
+                raise NotNow(error.code, _DELAYS[error.code]) from error
+            if error.code == "FN_NOT_FOUND" and not self._is_known(job.name):
+                raise NoHandler(job.name) from error
+            raise
+        attempt.is_completed = kind is FunctionKind.MUTATION
+
+    def _is_known(self, name: str) -> bool:
+        """A function that was found may itself have asked for one that was not."""
+        try:
+            self._functions.find(name)
+        except PylonError as error:
+            return error.code != "FN_NOT_FOUND"
+        return True
