@@ -1,234 +1,164 @@
-"""What each kind of function may do, enforced here and not only by the shape of its ``ctx`` (contract 07 §6).
+"""Makes calls: finds a child that has the function, begins it, and begins it anew where that is right.
 
-    query      reads, all of them from one snapshot
-    mutation   reads and writes in one transaction that commits on ``return``
-    action     no database; runs queries and mutations, each with a snapshot or transaction of its own
+A child that goes away takes no data with it, so a query or mutation is run once more; an action may have done
+something already. A database that cannot put a mutation in an order with others wants it done again: the call is
+given up and begun from the start of its handler. One that did not answer in time has its child replaced.
 
-A snapshot or transaction opens with the first database operation, not with the call: a handler that computes,
-or waits for the network, before it touches data holds nothing up meanwhile, and the first of its round trips
-overlaps with other mutations' transactions. It sees the same as if it had been open all along.
-
-A database that cannot put a mutation in an order with others wants it done again. A handler's half of the talk
-cannot be replayed, so the call is given up and begun anew, its handler from the start.
-
-Any thread may call ``run``; the transaction of a mutation may run on another one.
+Any thread may call ``run``.
 """
 
 import itertools
-from collections.abc import Callable
-from contextlib import AbstractContextManager
-from functools import partial
-from typing import Any, assert_never
 
 import msgspec
 
-from pylon_auth.context import AuthContext
 from pylon_core.clock import Clock
 from pylon_core.errors import PylonError
-from pylon_core.manifest import AppManifest
-from pylon_core.turns import blocking
 from pylon_functions import protocol
 from pylon_functions.conversation import Conversation
-from pylon_functions.database import Operations
-from pylon_functions.protocol import (
-    CancelSchedule,
-    Database,
-    Failure,
-    Request,
-    Return,
-    RunFunction,
-    Schedule,
-    Stream,
-)
-from pylon_functions.registry import FunctionDefinition, FunctionKind
-from pylon_functions.runner import CallTimedOut, Runner, RunnerLost
-from pylon_http import DataStore, Reader, RerunRefused, TxStore
+from pylon_functions.endings import CallTimedOut, OutOfTime, RunnerClosed, RunnerLost
+from pylon_functions.identity import without_admin
+from pylon_functions.invocation import Invocation, OnceScope
+from pylon_functions.protocol import RunFunction
+from pylon_functions.registry import FunctionDefinition, FunctionKind, Registry
+from pylon_functions.runner import Runner
+from pylon_functions.serving import Serving
+from pylon_functions.traces import Trace, Traces
+from pylon_functions.workers import Workers
+from pylon_http import RerunRefused
 
 ATTEMPTS_MAX = 256
 """How often a mutation is begun while others keep getting ahead of it. Each round lets one of them through, so
 this many may want the same row at once; the deadline usually comes first."""
 
-PLACE_SECONDS = 10.0
-"""How long a call waits where many are in the middle of their reads and transactions."""
-
-Answerer = Callable[[Request], Any]
-"""Does what a request asks and returns its ``result.data``, or raises what refuses it."""
+_NESTED_KINDS = (FunctionKind.QUERY, FunctionKind.MUTATION)
+"""What an action may run: nothing that would be half done when it fails. Of the same a lost call is run again."""
 
 
 class Calls:
-    def __init__(self, manifest: AppManifest, store: DataStore, clock: Clock) -> None:
-        self._operations = Operations(manifest, clock)
-        self._store = store
+    def __init__(self, workers: Workers, serving: Serving, traces: Traces, clock: Clock) -> None:
+        self._workers = workers
+        self._serving = serving
+        self._traces = traces
         self._clock = clock
         self._numbers = itertools.count()
 
-    def run(
+    def run(self, wanted: Invocation, deadline: float, outer: Conversation | None = None) -> msgspec.Raw:
+        """Call a function on a child that has it, on behalf of ``outer`` if there is one.
+
+        Raises the handler's error (400), ``CallEnded``, what ``Workers.pick`` raises, FN_NOT_FOUND,
+        FN_TYPE_MISMATCH, and ``RerunRefused`` (409) for a mutation that could not get past the others in time.
+        """
+        allowed_s = deadline - self._clock.monotonic()
+        may_run_again = True
+        while True:
+            runner = self._workers.pick(wanted.name, deadline)
+            function = _find(runner.registry, wanted.name, wanted.kind)
+            try:
+                return self._run_on(runner, function, wanted, deadline, outer)
+            except RunnerClosed:
+                continue
+            except CallTimedOut:
+                runner.is_suspect = True
+                self._workers.replace(runner)
+                raise
+            except RunnerLost:
+                is_outer_lost = outer is not None and outer.runner.is_over
+                if is_outer_lost or not may_run_again or function.fn_type not in _NESTED_KINDS:
+                    raise
+                may_run_again = False
+                if outer is None:  # what it lost its time by was not its own doing
+                    deadline = self._clock.monotonic() + allowed_s
+
+    def find(self, name: str, kind: FunctionKind | None, deadline: float) -> FunctionDefinition:
+        """What a call made now would run. Raises what ``Workers.pick`` does, FN_NOT_FOUND, FN_TYPE_MISMATCH."""
+        return _find(self._workers.pick(name, deadline).registry, name, kind)
+
+    def _run_on(
         self,
         runner: Runner,
         function: FunctionDefinition,
-        args: Any,
-        auth: AuthContext,
+        wanted: Invocation,
         deadline: float,
-        parent: str | None = None,
+        outer: Conversation | None,
     ) -> msgspec.Raw:
-        """Call a function on one child and return its value as JSON.
-
-        Raises the handler's error (400), ``CallTimedOut``, ``RunnerLost``, ``RunnerClosed``, and ``RerunRefused``
-        (409) for a mutation that could not get past the others in time.
-        """
-        for _ in range(ATTEMPTS_MAX - 1):
+        for attempt in range(ATTEMPTS_MAX - 1):
             try:
-                return self._attempt(runner, function, args, auth, deadline, parent)
+                return self._attempt(runner, function, wanted, deadline, outer, is_rerun=attempt > 0)
             except RerunRefused:
                 if self._clock.monotonic() >= deadline:
                     raise
-        return self._attempt(runner, function, args, auth, deadline, parent)
+        return self._attempt(runner, function, wanted, deadline, outer, is_rerun=True)
 
     def _attempt(
         self,
         runner: Runner,
         function: FunctionDefinition,
-        args: Any,
-        auth: AuthContext,
+        wanted: Invocation,
         deadline: float,
-        parent: str | None,
+        outer: Conversation | None,
+        *,
+        is_rerun: bool,
     ) -> msgspec.Raw:
+        if function.fn_type is FunctionKind.MUTATION:
+            remembered = self._serving.remembered(wanted)
+            if remembered is not None:
+                return remembered
         call_id = f"c_{next(self._numbers)}"
-        with Conversation(runner, call_id, deadline, self._clock, parent) as talk:
-            talk.say(protocol.call_line(call_id, function, args, auth))
-            match function.fn_type:
-                case FunctionKind.QUERY:
-                    return self._query(talk)
-                case FunctionKind.MUTATION:
-                    return self._mutation(talk)
-                case FunctionKind.ACTION:
-                    return self._action(talk, auth)
-                case _:
-                    assert_never(function.fn_type)
+        trace = Trace(self._traces, self._clock, call_id, function, wanted.auth.user_id)
+        talk = Conversation(runner, call_id, deadline, self._clock, trace, wanted, outer)
+        with talk, trace:
+            talk.say(protocol.call_line(call_id, function, wanted.args, wanted.auth, wanted.request))
+            value = self._serve(talk, function, wanted, is_rerun=is_rerun)
+            trace.returned(value)
+            return value
 
-    def _query(self, talk: Conversation) -> msgspec.Raw:
-        first = _until_database(talk, _query_has_database_only)
-        if isinstance(first, Return):
-            return first.value
-        with self._long_work(talk), self._store.read() as reader:
-            return _serve(talk, first, partial(_answer_query, self._operations, reader))
+    def _serve(
+        self, talk: Conversation, function: FunctionDefinition, wanted: Invocation, *, is_rerun: bool
+    ) -> msgspec.Raw:
+        match function.fn_type:
+            case FunctionKind.QUERY:
+                return self._serving.query(talk, wanted.auth)
+            case FunctionKind.MUTATION:
+                return self._serving.mutation(talk, wanted, is_rerun=is_rerun)
+            case FunctionKind.ACTION | FunctionKind.WORKFLOW:
+                return self._serving.action(
+                    talk, wanted, lambda frame, once: self._run_nested(talk, frame, wanted, once)
+                )
 
-    def _mutation(self, talk: Conversation) -> msgspec.Raw:
-        first = _until_database(talk, _mutation_has_database_only)
-        if isinstance(first, Return):
-            return first.value
-
-        attempts = itertools.count()
-
-        def work(tx: TxStore) -> msgspec.Raw:
-            if next(attempts):
-                raise RerunRefused
-            if talk.is_overdue:  # it queued for the transaction all that time; the child is not to blame
-                raise PylonError("FN_TIMEOUT", "The database was too busy to run the function in time.")
-            # Not under a turn: every other write waits for this one, so it must not wait for a turn in between.
-            with blocking():
-                return _serve(talk, first, partial(_answer_mutation, self._operations, tx))
-
-        with self._long_work(talk):
-            return self._store.transact(work)
-
-    def _long_work(self, talk: Conversation) -> AbstractContextManager[None]:
-        return self._store.long_work(min(PLACE_SECONDS, talk.deadline - self._clock.monotonic()))
-
-    def _action(self, talk: Conversation, auth: AuthContext) -> msgspec.Raw:
-        caller = _without_admin(auth)
-
-        def answer(request: Request) -> Any:
-            if isinstance(request, RunFunction):
-                return self._run_nested(talk, request, caller)
-            if isinstance(request, Database):
-                message = "An action has no ctx.db; use ctx.runQuery or ctx.runMutation."
-                raise PylonError("NOT_SUPPORTED", message)
-            raise _refusal(request)
-
-        return _serve(talk, talk.hear(), answer)
-
-    def _run_nested(self, talk: Conversation, request: RunFunction, caller: AuthContext) -> msgspec.Raw:
-        function = talk.runner.registry.get(str(request.fn_name))
-        if function is None:
-            raise PylonError("FN_NOT_FOUND", f'Function "{request.fn_name}" is not registered')
-        if function.fn_type is FunctionKind.ACTION or function.fn_type != request.fn_type:
-            message = f'Function "{function.name}" is registered as {function.fn_type}, not {request.fn_type}'
-            raise PylonError("FN_TYPE_MISMATCH", message)
-        return self.run(talk.runner, function, request.args, caller, talk.deadline, parent=talk.call_id)
+    def _run_nested(
+        self, talk: Conversation, frame: RunFunction, caller: Invocation, once: OnceScope | None
+    ) -> msgspec.Raw:
+        """On the child of the call that asks, if that has the function."""
+        wanted = Invocation(
+            str(frame.fn_name),
+            frame.args,
+            without_admin(caller.auth),
+            kind=_nested_kind(frame.fn_type),
+            is_gone=caller.is_gone,
+            once=once,
+        )
+        if wanted.name in talk.runner.registry:
+            function = _find(talk.runner.registry, wanted.name, wanted.kind)
+            return self._run_on(talk.runner, function, wanted, talk.deadline, talk)
+        try:
+            return self.run(wanted, talk.deadline, talk)
+        except CallTimedOut:
+            raise OutOfTime("A function that this one called took too long.") from None
+        except RunnerLost as lost:  # by that child; if it was its own, the action hears of that as well
+            raise PylonError(lost.code, lost.message) from None
 
 
-def _until_database(talk: Conversation, answer: Answerer) -> Database | Return:
-    """Serve whatever needs no database; the frame that ends that."""
-    while True:
-        frame = talk.hear()
-        if isinstance(frame, Database | Return):
-            return frame
-        _respond(talk, frame, answer)
+def _find(registry: Registry, name: str, kind: FunctionKind | None) -> FunctionDefinition:
+    function = registry.get(name)
+    if function is None or (kind is None and function.fn_type is FunctionKind.WORKFLOW):
+        raise PylonError("FN_NOT_FOUND", f'Function "{name}" is not registered')
+    if kind is not None and kind is not function.fn_type:
+        raise PylonError("FN_TYPE_MISMATCH", f'Function "{name}" is registered as {function.fn_type}, not {kind}')
+    return function
 
 
-def _serve(talk: Conversation, frame: protocol.CallFrame, answer: Answerer) -> msgspec.Raw:
-    """Serve every frame, from this one to ``return``; the returned value."""
-    while not isinstance(frame, Return):
-        _respond(talk, frame, answer)
-        frame = talk.hear()
-    return frame.value
-
-
-def _respond(talk: Conversation, frame: Request | Stream | Failure, answer: Answerer) -> None:
-    if isinstance(frame, Failure):
-        raise _handler_error(frame)
-    if isinstance(frame, Stream):  # nobody listens yet
-        return
-    try:
-        data = answer(frame)
-    except (CallTimedOut, RunnerLost):
-        raise
-    except PylonError as error:
-        talk.refuse(frame, error)
-    else:
-        talk.answer(frame, data)
-
-
-def _answer_query(operations: Operations, reader: Reader, request: Request) -> Any:
-    if isinstance(request, Database):
-        return operations.read(reader, request)
-    return _query_has_database_only(request)
-
-
-def _answer_mutation(operations: Operations, tx: TxStore, request: Request) -> Any:
-    if isinstance(request, Database):
-        return operations.write(tx, request)
-    return _mutation_has_database_only(request)
-
-
-def _query_has_database_only(request: Request) -> Any:
-    if isinstance(request, Schedule | CancelSchedule | RunFunction):
-        raise PylonError("NOT_SUPPORTED", "A query may only read the database.")
-    raise _refusal(request)
-
-
-def _mutation_has_database_only(request: Request) -> Any:
-    if isinstance(request, RunFunction):
-        raise PylonError("NESTED_MUTATION", "A mutation cannot run other functions.")
-    raise _refusal(request)
-
-
-def _refusal(request: Request) -> PylonError:
-    """What is answered to a request that no kind of function gets fulfilled."""
-    if isinstance(request, Schedule | CancelSchedule):
-        return PylonError("NOT_IMPLEMENTED", "ctx.scheduler is not available yet.")
-    return PylonError("PROTOCOL_ERROR", "The request cannot be read: too long, too deep or no text.")
-
-
-def _handler_error(frame: Failure) -> PylonError:
-    """An ended handler's error, its values as untrusted as everything it sends."""
-    code = frame.code if isinstance(frame.code, str) and frame.code else "HANDLER_ERROR"
-    message = frame.message if isinstance(frame.message, str) else "Internal handler error"
-    return PylonError(code, message, status=400)
-
-
-def _without_admin(auth: AuthContext) -> AuthContext:
-    """The identity of nested calls: the same user, never the admin and none of the admin's roles."""
-    roles = () if auth.is_admin else auth.roles
-    return AuthContext(auth.user_id, is_guest=auth.is_guest, roles=roles, tenant_id=auth.tenant_id)
+def _nested_kind(asked: object) -> FunctionKind:
+    for kind in _NESTED_KINDS:
+        if asked == kind.value:
+            return kind
+    raise PylonError("FN_TYPE_MISMATCH", "An action runs queries and mutations.")

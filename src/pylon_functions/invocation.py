@@ -1,47 +1,61 @@
 """One call of a function, as its caller wants it made. Immutable."""
 
+from base64 import b64encode
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import msgspec
 
 from pylon_auth.context import AuthContext
+from pylon_functions.registry import FunctionKind
 from pylon_http.jobs import JobClaim
 
 Listener = Callable[[str, str | None], None]
-"""Gets each text that the function streams, with the name of its event. Called on the thread of the call; may
-wait, and may raise to end the call."""
+"""Gets each text that the function streams, with the name of its event, one after the other. What it raises ends
+the call: ``CallerGone``, or anything that is no ``PylonError``. While it waits so does its call, and behind a
+mutation everybody who wants to write: then it must be quick."""
 
 
-class WebhookRequest(msgspec.Struct, frozen=True):
-    """The HTTP request that a webhook was called by: headers by lower-case name, the body as it was sent."""
+class WebhookRequest(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The HTTP request that a webhook was called by: headers by lower-case name, the body as it was sent.
+
+    A body that is not UTF-8 is in ``raw_body_base64``, and ``raw_body`` is empty.
+    """
 
     method: str
     path: str
     headers: Mapping[str, str]
     raw_body: str
+    raw_body_base64: str | None = None
+
+    @classmethod
+    def of(cls, method: str, path: str, headers: Mapping[str, str], body: bytes) -> "WebhookRequest":
+        try:
+            return cls(method, path, headers, body.decode())
+        except UnicodeDecodeError:
+            return cls(method, path, headers, "", b64encode(body).decode())
 
 
-@dataclass(frozen=True, slots=True)
-class OnceScope:
+class OnceScope(msgspec.Struct, frozen=True):
     """Makes what a call does in the database happen once, however often the call is repeated.
 
-    The n-th nested mutation of a call is remembered in its own transaction under ``scope`` and ``prefix:n``, with
-    what it returned; when the call is repeated, that is the answer. Jobs that the call schedules likewise.
+    A mutation is remembered in its own transaction under ``scope`` and ``prefix``, with what it returned; when it
+    is called again, that is the answer. When an action runs the mutation ``f`` for the n-th time, that is
+    remembered under ``prefix:f:n``; when it schedules ``f`` for the n-th time, under ``prefix:job:f:n``.
     """
 
     scope: str
     prefix: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Invocation:
+class Invocation(msgspec.Struct, frozen=True):
     """``args`` is any JSON value, or a ``msgspec.Raw`` of valid JSON."""
 
     name: str
     args: Any
     auth: AuthContext
+    kind: FunctionKind | None = None
+    """What the function must be, or FN_TYPE_MISMATCH; ``None``: anything but a workflow."""
     request: WebhookRequest | None = None
     listener: Listener | None = None
     is_gone: Callable[[], bool] | None = None

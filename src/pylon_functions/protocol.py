@@ -13,7 +13,8 @@ import msgspec
 
 from pylon_auth.context import AuthContext
 from pylon_core.errors import PylonError
-from pylon_functions.registry import FunctionDefinition
+from pylon_functions.invocation import WebhookRequest
+from pylon_functions.registry import FileProblem, FunctionDefinition
 
 _EMPTY = msgspec.Raw(b"{}")
 _NULL = msgspec.Raw(b"null")
@@ -24,9 +25,11 @@ class _FromChild(msgspec.Struct, frozen=True, tag_field="type"):
 
 
 class Database(_FromChild, frozen=True, tag="db"):
-    """An operation of ``ctx.db``; which operands it has depends on ``op``."""
+    """An operation of ``ctx.db``; which operands it has depends on ``op``. ``identity`` says whose rights it has:
+    nothing for the function's own, which are all, or ``user``."""
 
     op: Any = None
+    identity: Any = msgspec.field(name="as", default=None)
     op_id: str | None = None
     entity: Any = None
     id: Any = None
@@ -47,15 +50,26 @@ class RunFunction(_FromChild, frozen=True, tag="run_fn"):
 
 
 class Schedule(_FromChild, frozen=True, tag="schedule"):
+    """``identity`` says whom the function will run as: nothing for nobody, or ``caller``."""
+
+    fn_name: Any = None
+    args: msgspec.Raw = _EMPTY
+    delay_ms: Any = None
+    run_at: Any = None
+    identity: Any = msgspec.field(name="as", default=None)
     op_id: str | None = None
 
 
 class CancelSchedule(_FromChild, frozen=True, tag="cancel_schedule"):
+    schedule_id: Any = None
     op_id: str | None = None
 
 
 class Stream(_FromChild, frozen=True, tag="stream"):
     """Text for the caller; asks for no answer."""
+
+    data: Any = None
+    event: Any = None
 
 
 class Return(_FromChild, frozen=True, tag="return"):
@@ -84,6 +98,8 @@ class Ready(msgspec.Struct, frozen=True, tag="ready", tag_field="type"):
 
     functions: tuple[FunctionDefinition, ...]
     error: str | None = None
+    problems: tuple[FileProblem, ...] = ()
+    """Of files that were left out; the rest runs."""
 
 
 _decoder = msgspec.json.Decoder(
@@ -133,6 +149,7 @@ class _Call(msgspec.Struct, frozen=True, tag="call", tag_field="type"):
     fn_type: str
     args: Any
     auth: _WireAuth
+    request: WebhookRequest | msgspec.UnsetType = msgspec.UNSET
 
 
 class _Result(msgspec.Struct, frozen=True, tag="result", tag_field="type"):
@@ -156,10 +173,16 @@ class _Abandon(msgspec.Struct, frozen=True, tag="abandon", tag_field="type"):
     call_id: str
 
 
-def call_line(call_id: str, function: FunctionDefinition, args: Any, auth: AuthContext) -> bytes:
+def call_line(
+    call_id: str,
+    function: FunctionDefinition,
+    args: Any,
+    auth: AuthContext,
+    request: WebhookRequest | None = None,
+) -> bytes:
     """``args`` is any JSON value, or a ``msgspec.Raw`` of valid JSON."""
     who = _WireAuth(auth.is_admin, auth.user_id, auth.tenant_id, auth.roles)
-    return _line(_Call(call_id, function.name, function.fn_type, args, who))
+    return _line(_Call(call_id, function.name, function.fn_type, args, who, request or msgspec.UNSET))
 
 
 def result_line(request: Request, data: Any) -> bytes:

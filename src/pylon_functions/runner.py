@@ -10,20 +10,19 @@ calls never wait for each other here. The lock guards the state and the map of m
 
 import enum
 import threading
-from queue import Empty, SimpleQueue
+from queue import Empty
 from typing import Protocol
 
 import structlog
 
 from pylon_auth.context import ANONYMOUS
 from pylon_core.clock import Clock
-from pylon_core.errors import PylonError
 from pylon_functions import protocol
+from pylon_functions.endings import CallTimedOut, RunnerClosed, RunnerLost
 from pylon_functions.lines import LineSplitter
-from pylon_functions.registry import FunctionDefinition, FunctionKind, Registry
+from pylon_functions.mailbox import FRAMES_MAX, Gone, Mailbox
+from pylon_functions.registry import FileProblem, FunctionDefinition, FunctionKind, Registry
 
-FRAMES_WAITING_MAX = 10_000
-"""Frames of one call that its thread has not taken yet; a handler that asks for more at once is ended."""
 _PROBE = FunctionDefinition("/probe", FunctionKind.QUERY)
 
 log = structlog.get_logger("pylon.functions")
@@ -37,31 +36,6 @@ class Channel(Protocol):
 
     def close(self) -> None:
         """Say that nothing will follow; the child then ends by itself."""
-
-
-class RunnerLost(PylonError):  # noqa: N818 - a fact about the child, which the host acts on
-    """The child went away with the call unfinished: nothing it did in a transaction remains."""
-
-    def __init__(self) -> None:
-        super().__init__("RUNNER_EXITED", "The function's process ended before the function did.")
-
-
-class CallTimedOut(PylonError):  # noqa: N818
-    """The child did not speak in time."""
-
-    def __init__(self) -> None:
-        super().__init__("FN_TIMEOUT", "Function exceeded the configured call timeout")
-
-
-class RunnerClosed(PylonError):  # noqa: N818
-    """The child takes no new calls; this one was not begun, so another child may have it."""
-
-    def __init__(self) -> None:
-        super().__init__("RUNNER_NOT_STARTED", "The function runtime is restarting.")
-
-
-Mailbox = SimpleQueue[protocol.CallFrame | None]
-"""The frames of one call; ``None`` says that the child is gone."""
 
 
 class _State(enum.Enum):
@@ -81,6 +55,9 @@ class Runner:
         self._started = threading.Event()
         self._start_error: str | None = "it ended before it was ready"
         self.registry: Registry = {}
+        self.problems: tuple[FileProblem, ...] = ()
+        self.is_suspect = False
+        """Whether a handler of it did not answer in time."""
 
     @property
     def load(self) -> int:
@@ -102,20 +79,18 @@ class Runner:
             return f"it was not ready within {timeout_s:g} s"
         return self._start_error
 
-    def begin(self, call_id: str, *, parent: str | None = None) -> Mailbox:
-        """Open the mailbox of a call. Raises ``RunnerClosed``.
+    def begin(self, call_id: str, mailbox: Mailbox, *, parent: str | None = None) -> None:
+        """Let the frames of a call go to a mailbox. Raises ``RunnerClosed``.
 
         A call made on behalf of ``parent`` is let in as long as that one is under way, even by a runner that
         is retiring; ``RunnerLost`` when it is not any more.
         """
-        mailbox: Mailbox = SimpleQueue()
         with self._lock:
             if parent is None and self._state is not _State.OPEN:
                 raise RunnerClosed
             if parent is not None and parent not in self._mailboxes:
                 raise RunnerLost
             self._mailboxes[call_id] = mailbox
-        return mailbox
 
     def end(self, call_id: str) -> None:
         """The call is over: later frames of it are ignored."""
@@ -135,13 +110,14 @@ class Runner:
 
     def responds(self, timeout_s: float, clock: Clock) -> bool:
         """Whether the child still takes calls: it is asked for a function that no app can have."""
+        mailbox = Mailbox()
         try:
-            mailbox = self.begin(_PROBE.name)
+            self.begin(_PROBE.name, mailbox)
         except RunnerClosed:
             return False
         try:
             self.send(protocol.call_line(_PROBE.name, _PROBE, {}, ANONYMOUS), clock.monotonic() + timeout_s)
-            return mailbox.get(timeout=timeout_s) is not None
+            return not isinstance(mailbox.take(timeout_s), Gone)
         except (CallTimedOut, Empty):
             return False
         finally:
@@ -157,10 +133,10 @@ class Runner:
         """The child is gone: everybody who waits for it is told."""
         with self._lock:
             self._state = _State.ENDED
-            waiting = list(self._mailboxes.values())
+            waiting = list(self._mailboxes.items())
             self._mailboxes.clear()
-        for mailbox in waiting:
-            mailbox.put(None)
+        for call_id, mailbox in waiting:
+            mailbox.put_last(Gone(call_id))
         self._started.set()
 
     def _take(self, line: bytes) -> None:
@@ -170,7 +146,7 @@ class Runner:
         elif isinstance(frame, protocol.Ready):
             self._ready(frame)
         else:
-            self._deliver(frame)
+            self._deliver(frame, len(line))
 
     def _ready(self, frame: protocol.Ready) -> None:
         with self._lock:
@@ -178,21 +154,19 @@ class Runner:
                 return
             self._start_error = None if frame.error is None else "it cannot read the functions folder"
             if frame.error is None:
+                self.problems = frame.problems
                 self.registry = {function.name: function for function in frame.functions}
                 self._state = _State.OPEN
         self._started.set()
 
-    def _deliver(self, frame: protocol.CallFrame) -> None:
+    def _deliver(self, frame: protocol.CallFrame, size: int) -> None:
         mailbox = self._mailboxes.get(frame.call_id)
-        if mailbox is None:
-            return
-        if mailbox.qsize() < FRAMES_WAITING_MAX:
-            mailbox.put(frame)
+        if mailbox is None or mailbox.offer(frame, size):
             return
         with self._lock:
             self._mailboxes.pop(frame.call_id, None)
-        message = f"The function asked for more than {FRAMES_WAITING_MAX} things at once."
-        mailbox.put(protocol.Failure(frame.call_id, "PROTOCOL_ERROR", message))
+        message = f"The function said more than {FRAMES_MAX} things at once, or streams faster than it is heard."
+        mailbox.put_last(protocol.Failure(frame.call_id, "PROTOCOL_ERROR", message))
 
     def _close_if_done(self) -> None:
         with self._lock:

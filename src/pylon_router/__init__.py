@@ -7,10 +7,13 @@ from pylon_router.context import Call, Caller, CallLimiter, FileLibrary, Functio
 from pylon_router.files import UPLOAD_PATH
 from pylon_router.route import ROUTES, dispatch, route
 from pylon_router.table import Route, RouteTable
+from pylon_router.user_database import UserGuard
+from pylon_router.webhooks import WEBHOOK_PREFIX
 
 __all__ = [
     "ROUTES",
     "UPLOAD_PATH",
+    "WEBHOOK_PREFIX",
     "Call",
     "CallLimiter",
     "Caller",
@@ -20,6 +23,7 @@ __all__ = [
     "Route",
     "RouteTable",
     "RouterContext",
+    "UserGuard",
     "dispatch",
     "route",
 ]

@@ -10,9 +10,11 @@ from pylon_core.errors import PylonError
 from pylon_core.manifest import EntityDef
 from pylon_http import Response
 from pylon_router.context import Call, RouterContext, require_admin
+from pylon_router.jobs import to_wire
 from pylon_router.table import ANY_METHOD, Route, refuse_method
 
 SESSIONS_MAX = 1000
+JOBS_MAX = 1000
 PREVIEW_CHARS = 12
 
 Entries = list[dict[str, Any]]
@@ -68,6 +70,17 @@ def _search_index(entity: EntityDef) -> dict[str, Any]:
     }
 
 
+def _jobs(ctx: RouterContext) -> Entries:
+    if ctx.jobs is None:
+        return []
+    page = ctx.jobs.store.page(None, None, JOBS_MAX)
+    return [dict(to_wire(job)) for job in (*page, *ctx.jobs.store.dead(JOBS_MAX - len(page)))]
+
+
+def _scheduler(ctx: RouterContext) -> Entries:
+    return [] if ctx.jobs is None else [{"id": entry["name"], **entry} for entry in ctx.jobs.schedules()]
+
+
 def _nothing_yet(_ctx: RouterContext) -> Entries:
     return []
 
@@ -79,9 +92,9 @@ AUTH_TABLES: Mapping[str, Table] = {
     "magic_codes": _nothing_yet,
 }
 OPS_TABLES: Mapping[str, Table] = {
-    "jobs": _nothing_yet,
+    "jobs": _jobs,
     "workflows": _nothing_yet,
-    "scheduler": _nothing_yet,
+    "scheduler": _scheduler,
     "search_indexes": _search_indexes,
 }
 

@@ -9,7 +9,7 @@ from pylon_core import jsontext
 from pylon_http import Response
 from pylon_http.aggregates import Aggregation, parse_aggregation
 from pylon_http.errors import unknown_field
-from pylon_http.where import fields_of
+from pylon_http.where import AllOf, equal, fields_of
 from pylon_router.context import Call, RouterContext
 from pylon_router.reads import refuse_blind, refuse_secret_fields, truncation_headers
 from pylon_router.table import Route
@@ -27,14 +27,26 @@ def aggregate_rows(ctx: RouterContext, call: Call) -> Response:
     document = jsontext.decode(call.body)
     refuse_blind(ctx, auth, entity)
     wanted = parse_aggregation(_of_the_callers_tenant(ctx, auth, entity, document))
-    _refuse_secrets(ctx, auth, entity, wanted)
-    allowed = msgspec.structs.replace(
-        wanted, condition=ctx.policies.read_condition(entity, auth), limit=GROUPS_MAX + 1
-    )
+    allowed = msgspec.structs.replace(_readable(ctx, auth, entity, wanted), limit=GROUPS_MAX + 1)
     with ctx.store.read() as reader:
         rows = reader.aggregate(entity, allowed)
     truncated = len(rows) > GROUPS_MAX
     return Response.json({"rows": rows[:GROUPS_MAX]}, headers=truncation_headers(truncated=truncated))
+
+
+def readable_aggregation(ctx: RouterContext, auth: AuthContext, entity: str, wanted: Aggregation) -> Aggregation:
+    """The aggregation over the rows that the caller may read, of the tenant it acts for; of another's there are
+    none. Raises what ``refuse_blind`` and ``refuse_secret_fields`` do."""
+    refuse_blind(ctx, auth, entity)
+    if auth.tenant_id is not None and may_hold_tenant(ctx.entity(entity).field(_TENANT_FIELD)):
+        own = equal(_TENANT_FIELD, auth.tenant_id)
+        wanted = msgspec.structs.replace(wanted, where=AllOf((wanted.where, own)))
+    return _readable(ctx, auth, entity, wanted)
+
+
+def _readable(ctx: RouterContext, auth: AuthContext, entity: str, wanted: Aggregation) -> Aggregation:
+    _refuse_secrets(ctx, auth, entity, wanted)
+    return msgspec.structs.replace(wanted, condition=ctx.policies.read_condition(entity, auth))
 
 
 def _of_the_callers_tenant(ctx: RouterContext, auth: AuthContext, entity: str, document: Any) -> Any:

@@ -1,15 +1,26 @@
-"""The app's functions: ``POST /api/fn/<name>`` calls one, ``GET /api/fn`` lists them (contract 07 §10).
+"""The app's functions: ``POST /api/fn/<name>`` calls one, ``GET /api/fn`` lists them, ``GET /api/fn/traces`` shows
+the last calls (contract 07 §10-11).
 
-Functions are trusted code: they decide through the identity they are handed, so no policy runs here.
+Functions are trusted code: they decide through the identity they are handed, so no policy runs here. What is
+limited is how often one caller calls one of them; what a function calls in turn is not.
 """
 
 from typing import Any
 
 from pylon_core import jsontext
 from pylon_core.errors import PylonError
-from pylon_http import Response
-from pylon_router.context import Call, RouterContext, require_admin
+from pylon_functions.invocation import Invocation
+from pylon_http import Answer, Response
+from pylon_router.context import Call, FunctionHost, RouterContext, require_admin
+from pylon_router.function_streams import EVENT_STREAM, streamed
+from pylon_router.params import parse_query, whole_number
 from pylon_router.table import Route
+
+TRACES_DEFAULT = 50
+TRACES_MAX = 500
+
+_RESERVED = frozenset({"traces"})
+"""Names that no function is called by, because they are of other URLs."""
 
 
 def list_functions(ctx: RouterContext, call: Call) -> Response:
@@ -17,13 +28,39 @@ def list_functions(ctx: RouterContext, call: Call) -> Response:
     return Response.json([] if ctx.functions is None else ctx.functions.definitions())
 
 
-def call_function(ctx: RouterContext, call: Call) -> Response:
+def list_traces(ctx: RouterContext, call: Call) -> Response:
+    require_admin(call)
+    limit = whole_number(parse_query(call.query), "limit")
+    most = TRACES_DEFAULT if limit is None else min(limit, TRACES_MAX)
+    return Response.json([] if ctx.functions is None else ctx.functions.traces(most))
+
+
+def call_function(ctx: RouterContext, call: Call) -> Answer:
     (name,) = call.args
-    if ctx.functions is None:
-        raise PylonError("FUNCTIONS_NOT_AVAILABLE", "The TypeScript function runtime is not configured.")
+    caller = call.caller
+    functions = running_functions(ctx)
+    if name in _RESERVED:
+        raise PylonError("FN_NOT_FOUND", f'Function "{name}" is not registered')
+    functions.find(name)
     args = _arguments(call.body)
-    _admit(ctx, call, name)
-    return Response.json(ctx.functions.call(name, args, call.caller.auth))
+    admit(ctx, f"{name}::{caller.auth.user_id or caller.address or 'anon'}", f'Function "{name}"')
+    invocation = Invocation(name, args, caller.auth, is_gone=caller.is_gone)
+    if EVENT_STREAM in caller.headers.get("accept", "").lower():
+        return streamed(functions, invocation)
+    return Response.json(functions.run(invocation))
+
+
+def running_functions(ctx: RouterContext) -> FunctionHost:
+    if ctx.functions is None:
+        raise PylonError("FUNCTIONS_NOT_AVAILABLE", "TypeScript function runtime is not configured")
+    return ctx.functions
+
+
+def admit(ctx: RouterContext, key: str, called: str) -> None:
+    """Count a call under ``key``. Raises RATE_LIMITED when there were too many of ``called``."""
+    wait_s = 0 if ctx.function_limiter is None else ctx.function_limiter.admit(key)
+    if wait_s:
+        raise PylonError("RATE_LIMITED", f"{called} rate limit exceeded", details={"retry_after_secs": wait_s})
 
 
 def _arguments(body: bytes) -> Any:
@@ -31,20 +68,8 @@ def _arguments(body: bytes) -> Any:
     return jsontext.decode(body) if body.strip() else {}
 
 
-def _admit(ctx: RouterContext, call: Call, name: str) -> None:
-    if ctx.function_limiter is None:
-        return
-    caller = call.caller
-    wait_s = ctx.function_limiter.admit(f"{name}::{caller.auth.user_id or caller.address or 'anon'}")
-    if wait_s:
-        raise PylonError(
-            "RATE_LIMITED",
-            f"The function {name!r} is called too often.",
-            details={"retry_after_secs": wait_s},
-        )
-
-
 ROUTES = (
     Route("GET", "/api/fn", list_functions),
+    Route("GET", "/api/fn/traces", list_traces),
     Route("POST", "/api/fn/<name>", call_function),
 )

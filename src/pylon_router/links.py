@@ -14,9 +14,9 @@ from pylon_core import jsontext
 from pylon_core.errors import PylonError
 from pylon_core.manifest import RelationDef
 from pylon_http import Answer, PendingResponse, Response, Row, TxStore
-from pylon_http.relations import find_relation, holder, reference, unknown_relation
+from pylon_http.relations import find_relation, reference
 from pylon_router.context import Call, RouterContext
-from pylon_router.reads import absent_row, is_secret
+from pylon_router.reads import absent_row, refuse_secret_relation
 from pylon_router.table import Route
 from pylon_router.writes import WritePipeline
 
@@ -91,8 +91,7 @@ def _parse(ctx: RouterContext, auth: AuthContext, body: bytes) -> _Link:
     members = jsontext.decode_object(body)
     entity, row_id, name = (_required(members, member) for member in ("entity", "id", "relation"))
     relation = find_relation(ctx.manifest, entity, name)
-    if is_secret(ctx, auth, holder(entity, relation), relation.field):
-        raise unknown_relation(entity, name)
+    refuse_secret_relation(ctx, auth, entity, relation)
     return _Link(entity, row_id, relation, _text(members, "target_id"))
 
 

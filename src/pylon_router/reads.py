@@ -11,8 +11,10 @@ import msgspec
 
 from pylon_auth import AuthContext
 from pylon_core.errors import PylonError
+from pylon_core.manifest import RelationDef
 from pylon_http import Filter, Row
 from pylon_http.errors import unknown_field
+from pylon_http.relations import holder, unknown_relation
 from pylon_http.rows import ANSWER_CHARS_MAX
 from pylon_http.where import fields_of
 from pylon_policy import denial
@@ -78,6 +80,12 @@ def refuse_secret_fields(ctx: RouterContext, auth: AuthContext, entity: str, fie
     for field in fields:
         if is_secret(ctx, auth, entity, field):
             raise unknown_field(entity, field)
+
+
+def refuse_secret_relation(ctx: RouterContext, auth: AuthContext, entity: str, relation: RelationDef) -> None:
+    """Raises for a relation over a secret field what is raised for one that does not exist."""
+    if is_secret(ctx, auth, holder(entity, relation), relation.field):
+        raise unknown_relation(entity, relation.name)
 
 
 def is_secret(ctx: RouterContext, auth: AuthContext, entity: str, field: str) -> bool:

@@ -7,7 +7,7 @@ which logs it.
 """
 
 from pylon_core.errors import PylonError
-from pylon_http import Answer, HttpMethod, PendingResponse, Response, StreamedResponse
+from pylon_http import Answer, HttpMethod, PendingResponse, PushedResponse, Response, StreamedResponse
 from pylon_router import (
     actions,
     admin,
@@ -22,12 +22,15 @@ from pylon_router import (
     gdpr,
     graph,
     imports,
+    jobs,
     links,
     lookups,
     queries,
     search,
     sync,
     system,
+    webhooks,
+    workflows,
 )
 from pylon_router.context import Call, Caller, RouterContext
 from pylon_router.table import RouteTable, effective_method
@@ -46,7 +49,10 @@ ROUTES = (
     *actions.ROUTES,
     *entities.ROUTES,
     *functions.ROUTES,
+    *webhooks.ROUTES,
     *files.ROUTES,
+    *jobs.ROUTES,
+    *workflows.ROUTES,
     *bulk.ROUTES,
     *exports.ROUTES,
     *imports.ROUTES,
@@ -65,7 +71,7 @@ def route(ctx: RouterContext, method: str, url: str, body: bytes, caller: Caller
     try:
         if isinstance(answer, PendingResponse):
             return answer.wait()
-        if isinstance(answer, StreamedResponse):
+        if isinstance(answer, StreamedResponse | PushedResponse):
             return answer.whole()
     except PylonError as error:
         return Response.error(error)
@@ -79,6 +85,6 @@ def dispatch(ctx: RouterContext, method: str, url: str, body: bytes, caller: Cal
     path, _, query = url.partition("?")
     try:
         handler, args = _TABLE.find(effective_method(method), path)
-        return handler(ctx, Call(caller, args, query, body))
+        return handler(ctx, Call(caller, args, query, body, method, url))
     except PylonError as error:
         return Response.error(error)

@@ -5,10 +5,11 @@ Hits, total and facet counts are of the rows that the caller may read, and of no
 
 import msgspec
 
+from pylon_auth import AuthContext
 from pylon_core import jsontext
 from pylon_core.errors import PylonError
 from pylon_http import Response
-from pylon_http.search import parse_search
+from pylon_http.search import Search, parse_search
 from pylon_router.context import Call, RouterContext
 from pylon_router.reads import projected, refuse_blind
 from pylon_router.table import ANY_METHOD, Route, refuse_method
@@ -20,13 +21,18 @@ def search_rows(ctx: RouterContext, call: Call) -> Response:
     auth = call.caller.auth
     document = jsontext.decode(call.body)
     refuse_blind(ctx, auth, entity)
-    wanted = parse_search(document)
-    allowed = msgspec.structs.replace(wanted, condition=ctx.policies.read_condition(entity, auth))
+    allowed = readable_search(ctx, auth, entity, parse_search(document))
     begun_s = ctx.clock.monotonic()
     with ctx.store.read() as reader:
         page = reader.search(entity, allowed)
     took_s = ctx.clock.monotonic() - begun_s
     return Response.json(page.to_wire(projected(ctx, entity, page.hits), took_s))
+
+
+def readable_search(ctx: RouterContext, auth: AuthContext, entity: str, wanted: Search) -> Search:
+    """The search over the rows that the caller may read. Raises what ``refuse_blind`` does."""
+    refuse_blind(ctx, auth, entity)
+    return msgspec.structs.replace(wanted, condition=ctx.policies.read_condition(entity, auth))
 
 
 def refuse_no_entity(_ctx: RouterContext, _call: Call) -> Response:

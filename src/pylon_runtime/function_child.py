@@ -1,4 +1,4 @@
-"""One Bun process: started, spoken to over pipes, ended and reaped.
+"""One process with functions: started, spoken to over pipes, ended and reaped.
 
 Two threads per child. The reader takes its stdout to the ``Runner``. The other takes its stderr, where handlers'
 ``console`` goes, line by line to ``on_output``, and watches the process itself, because something that a handler
@@ -16,9 +16,9 @@ from pathlib import Path
 from typing import IO
 
 from pylon_core.clock import Clock
-from pylon_functions import Runner
 from pylon_functions.lines import LineSplitter
-from pylon_runtime.bun_pipe import LinePipe
+from pylon_functions.runner import Runner
+from pylon_runtime.line_pipe import LinePipe
 from pylon_runtime.threads import spawn
 
 READ_BYTES = 1 << 16
@@ -28,7 +28,7 @@ LAST_FRAMES_S = 1.0
 """How long the reader may take to come to the end of an ended process's stdout."""
 
 
-class BunChild:
+class FunctionChild:
     """Runs from construction on. Raises OSError when the command cannot be started.
 
     It is a process group of its own: Ctrl-C in a terminal reaches only the server, which stops it in order, and

@@ -12,7 +12,7 @@ from collections import deque
 
 from pylon_core.clock import Clock
 from pylon_core.turns import blocking
-from pylon_functions import CallTimedOut
+from pylon_functions.endings import CallTimedOut
 
 
 class LinePipe:

@@ -9,24 +9,14 @@ from pylon_auth.context import ANONYMOUS, AuthContext
 from pylon_core import jsontext
 from pylon_core.clock import SystemClock
 from pylon_core.errors import PylonError
-from pylon_core.manifest import parse_manifest
-from pylon_functions import FunctionHost
+from pylon_functions.host import FunctionHost
+from pylon_functions.invocation import Invocation
 from pylon_http import Filter, Row
-from pylon_runtime.bun import BunRuntime
-from pylon_runtime.bun_launch import BunOptions
+from pylon_runtime.function_launch import FunctionOptions
+from pylon_runtime.function_runtime import FunctionRuntime
 from pylon_storage import EphemeralStore
+from tests.pylon_functions.lots import MANIFEST
 
-MANIFEST = parse_manifest(
-    """{
-  "manifest_version": 1, "name": "functions", "version": "1", "routes": [],
-  "entities": [{"name": "Lot", "crdt": false, "indexes": [], "fields": [
-    {"name": "title", "type": "string", "optional": false, "unique": true},
-    {"name": "price", "type": "int", "optional": true, "unique": false},
-    {"name": "open", "type": "bool", "optional": true, "unique": false}]},
-  {"name": "Book", "indexes": [], "search": {"text": ["title"], "facets": ["shelf"]}, "fields": [
-    {"name": "title", "type": "string", "optional": false, "unique": false},
-    {"name": "shelf", "type": "string", "optional": true, "unique": false}]}]}"""
-)
 PATIENCE_S = 10.0
 
 
@@ -51,27 +41,29 @@ class BunApp:
                 self.write(name, body)
         self.clock = SystemClock()
         self.store = EphemeralStore(MANIFEST, watched={"Lot": frozenset()})
-        self.runtime = BunRuntime(BunOptions(Path("functions"), folder, environ, workers), self.clock)
+        self.runtime = FunctionRuntime(FunctionOptions(Path("functions"), folder, environ, workers), self.clock)
         self.host = FunctionHost(MANIFEST, self.store, self.runtime, self.clock, timeout_s)
         self.runtime.start()
 
     def write(self, name: str, body: str) -> None:
         file = name if "." in name else f"{name}.ts"
-        header = 'import { action, mutation, query, v } from "@pylonsync/functions";\n'
+        header = (
+            "" if file.endswith(".py") else 'import { action, mutation, query, v } from "@pylonsync/functions";\n'
+        )
         (self.functions_dir / file).write_text(header + body)
 
     def call(self, name: str, args: Any = None, auth: AuthContext = ANONYMOUS) -> Any:
-        return jsontext.decode(bytes(self.host.call(name, {} if args is None else args, auth)))
+        return jsontext.decode(bytes(self.host.run(Invocation(name, {} if args is None else args, auth))))
 
     def patient_call(self, name: str, args: Any) -> Any:
         """A call whose own time does not run out before the test's."""
         host = FunctionHost(MANIFEST, self.store, self.runtime, self.clock, 6 * PATIENCE_S)
-        return jsontext.decode(bytes(host.call(name, args, ANONYMOUS)))
+        return jsontext.decode(bytes(host.run(Invocation(name, args, ANONYMOUS))))
 
     def code(self, name: str) -> str | None:
         """The error code a call ends with, ``None`` when it succeeds."""
         try:
-            self.host.call(name, {}, ANONYMOUS)
+            self.host.run(Invocation(name, {}, ANONYMOUS))
         except PylonError as error:
             return error.code
         return None

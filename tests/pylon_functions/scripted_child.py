@@ -6,7 +6,8 @@ from collections.abc import Callable
 from typing import Any
 
 from pylon_core import jsontext
-from pylon_functions import Registry, Runner
+from pylon_functions.registry import Registry
+from pylon_functions.runner import Runner
 
 Frame = dict[str, Any]
 Script = Callable[["ScriptedChild", Frame], None]
@@ -49,6 +50,18 @@ class ScriptedChild:
     def die(self) -> None:
         self.runner.lost()
 
+    def rescript(self, script: Script) -> None:
+        """Play something else from now on, such as what needs to know of other children."""
+        self._script = script
+
+    def calls(self) -> list[str]:
+        """The functions that were called."""
+        return [frame["fn_name"] for frame in self.heard if frame["type"] == "call"]
+
+    def abandoned(self) -> list[str]:
+        """The calls it was told to give up."""
+        return [frame["call_id"] for frame in self.heard if frame["type"] == "abandon"]
+
     def answers(self) -> list[Frame]:
         return [frame for frame in self.heard if frame["type"] == "result"]
 
@@ -71,7 +84,7 @@ class ScriptedWorkers:
         self.current = next(self._children)
         self.replaced = 0
 
-    def pick(self, deadline: float) -> Runner:
+    def pick(self, _name: str, _deadline: float) -> Runner:
         if not self.current.runner.is_open:
             self.current = next(self._children)
         return self.current.runner
@@ -82,6 +95,25 @@ class ScriptedWorkers:
 
     def registry(self) -> Registry:
         return self.current.runner.registry
+
+
+class Pools:
+    """Workers of several pools, as of two languages: a call goes to the pool that has its function."""
+
+    def __init__(self, *pools: ScriptedWorkers) -> None:
+        self._pools = pools
+
+    def pick(self, name: str, deadline: float) -> Runner:
+        having = (pool for pool in self._pools if name in pool.registry())
+        return next(having, self._pools[0]).pick(name, deadline)
+
+    def replace(self, runner: Runner) -> None:
+        for pool in self._pools:
+            if pool.current.runner is runner:
+                pool.replace(runner)
+
+    def registry(self) -> Registry:
+        return {name: function for pool in self._pools for name, function in pool.registry().items()}
 
 
 def saying(*frames: Frame) -> Script:
@@ -100,6 +132,18 @@ def dying(child: ScriptedChild, heard: Frame) -> None:
 
 def silent(child: ScriptedChild, heard: Frame) -> None:
     pass
+
+
+def by_name(**scripts: Script) -> Script:
+    """Each function's own script; what is said to a call goes to that of its function."""
+    names: dict[str, str] = {}
+
+    def script(child: ScriptedChild, heard: Frame) -> None:
+        if heard["type"] == "call":
+            names[heard["call_id"]] = heard["fn_name"]
+        scripts[names[heard["call_id"]]](child, heard)
+
+    return script
 
 
 def stepwise(*frames: Frame) -> Script:

@@ -7,7 +7,7 @@ import msgspec
 import pytest
 
 from pylon_auth.context import ADMIN, ANONYMOUS, AuthContext
-from pylon_functions import FunctionDefinition, FunctionKind
+from pylon_functions.registry import FunctionDefinition, FunctionKind
 from pylon_http import ChangeKind, TxStore
 from tests.pylon_functions.bun_app import BunApp
 
@@ -93,6 +93,7 @@ FUNCTIONS = {
         for (const [op, args] of tries) codes.push(await codeOf(() => db[op]!(...args)));
         codes.push(await codeOf(() => ctx.scheduler.runAfter(10.5, "f")));
         codes.push(await codeOf(() => ctx.scheduler.cancel("x")));
+        codes.push(await codeOf(() => ctx.scheduler.runAfter(NaN, "f")));
         return codes;
       } });""",
     "totals": """export default query({ handler: async (ctx) => ({
@@ -211,8 +212,8 @@ def test_a_definition_tells_kind_and_arguments(app: BunApp) -> None:
         ("leaky", {}, "alive"),
         ("noise", {}, 0),
         ("parallel", {}, 500),
-        ("keys", {}, ["auth", "db", "env", "error", "scheduler", "stream"]),
-        ("queryKeys", {}, ["auth", "db", "env"]),
+        ("keys", {}, ["asUser", "auth", "db", "env", "error", "scheduler", "signal", "stream", "workflows"]),
+        ("queryKeys", {}, ["asUser", "auth", "db", "env", "signal"]),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
@@ -370,8 +371,9 @@ def test_whatever_is_asked_for_gets_an_answer(app: BunApp) -> None:
         "SEARCH_NOT_CONFIGURED",
         "RELATION_NOT_FOUND",
         "ok",
-        "NOT_IMPLEMENTED",
-        "NOT_IMPLEMENTED",
+        "ok",
+        "ok",
+        "INVALID_ARGS",
     ]
 
 
@@ -383,7 +385,7 @@ def test_an_action_keeps_what_its_mutations_committed_and_loses_admin_rights(app
         "both": {"n": 1},
         "sold": "string",
         "code": "SOLD_OUT",
-        "keys": ["auth", "env", "error", "runMutation", "runQuery", "scheduler", "stream"],
+        "keys": ["auth", "env", "error", "runMutation", "runQuery", "scheduler", "signal", "stream", "workflows"],
     }
     assert app.titles() == ["kept"]
 

@@ -10,12 +10,14 @@ from pylon_auth.context import ANONYMOUS
 from pylon_core import jsontext
 from pylon_core.clock import SystemClock
 from pylon_core.errors import PylonError
-from pylon_functions import FunctionHost
 from pylon_functions.calls import ATTEMPTS_MAX
-from pylon_functions.runner import FRAMES_WAITING_MAX
+from pylon_functions.host import FunctionHost
+from pylon_functions.invocation import Invocation
+from pylon_functions.mailbox import FRAMES_MAX
+from pylon_functions.registry import FunctionDefinition, FunctionKind
 from pylon_http import DataStore, Filter, TxStore
 from pylon_storage import EphemeralStore
-from tests.pylon_functions.bun_app import MANIFEST
+from tests.pylon_functions.lots import MANIFEST
 from tests.pylon_functions.scripted_child import (
     Frame,
     ScriptedChild,
@@ -25,9 +27,10 @@ from tests.pylon_functions.scripted_child import (
     silent,
     stepwise,
 )
+from tests.pylon_functions.set_clock import SetClock
 from tests.support.waiting import until
 
-KINDS = {"q": "query", "m": "mutation", "a": "action"}
+KINDS = {"q": "query", "m": "mutation", "a": "action", "w": "workflow"}
 RETURN: Frame = {"type": "return", "value": 1}
 INSERT: Frame = {"type": "db", "op_id": "1", "op": "insert", "entity": "Lot", "data": {"title": "t"}}
 GET: Frame = {"type": "db", "op_id": "1", "op": "get", "entity": "Lot", "id": "none"}
@@ -59,22 +62,6 @@ class Reordering:
         raise Reordered
 
 
-class SetClock:
-    """A clock that stands still but for what a test lets pass."""
-
-    def __init__(self) -> None:
-        self.seconds = 0.0
-
-    def now_ns(self) -> int:
-        return 0
-
-    def monotonic(self) -> float:
-        return self.seconds
-
-    def pass_a_second(self) -> None:
-        self.seconds += 1.0
-
-
 class Reordered(Exception):  # noqa: N818 - a fact, undoing what was done
     pass
 
@@ -91,7 +78,7 @@ def host_of(store: DataStore, *children: ScriptedChild, timeout_s: float = 5.0) 
 
 
 def call(host: FunctionHost, name: str) -> Any:
-    return jsontext.decode(bytes(host.call(name, {}, ANONYMOUS)))
+    return jsontext.decode(bytes(host.run(Invocation(name, {}, ANONYMOUS))))
 
 
 def titles(store: EphemeralStore) -> list[str]:
@@ -159,19 +146,30 @@ def test_lines_that_are_no_frames_are_skipped(store: EphemeralStore) -> None:
         ("m", {"type": "run_fn", "fn_name": "m", "fn_type": "mutation"}, "NESTED_MUTATION"),
         ("m", {**GET, "op": "transact"}, "NESTED_TRANSACTION"),
         ("m", {**GET, "op": ["get"]}, "NOT_SUPPORTED"),
-        ("m", {"type": "schedule", "delay_ms": -1.5}, "NOT_IMPLEMENTED"),
+        ("m", {"type": "schedule", "delay_ms": -1.5}, "SCHEDULE_FAILED"),
+        ("m", {**INSERT, "as": "root"}, "INVALID_DATA"),
+        ("m", {**INSERT, "as": "user"}, "NOT_SUPPORTED"),
+        ("q", {"type": "cancel_schedule", "schedule_id": "job_1"}, "NOT_SUPPORTED"),
         ("a", GET, "NOT_SUPPORTED"),
         ("a", INSERT, "NOT_SUPPORTED"),
-        ("a", {"type": "run_fn"}, "FN_NOT_FOUND"),
+        ("a", {"type": "run_fn", "fn_name": "q"}, "FN_TYPE_MISMATCH"),
+        ("a", {"type": "run_fn", "fn_name": "q", "fn_type": ["query"]}, "FN_TYPE_MISMATCH"),
+        ("a", {"type": "run_fn", "fn_name": "q", "fn_type": "mutation"}, "FN_TYPE_MISMATCH"),
+        ("a", {"type": "run_fn", "fn_name": "w", "fn_type": "workflow"}, "FN_TYPE_MISMATCH"),
+        ("a", {"type": "run_fn", "fn_name": "w", "fn_type": "query"}, "FN_TYPE_MISMATCH"),
+        ("a", {"type": "run_fn", "fn_name": ["q"], "fn_type": "query"}, "FN_NOT_FOUND"),
+        ("a", {**GET, "as": "user"}, "NOT_SUPPORTED"),
+        ("w", GET, "NOT_SUPPORTED"),
         ("a", {"type": "run_fn", "fn_name": "a", "fn_type": "action"}, "FN_TYPE_MISMATCH"),
-        ("a", {"type": "cancel_schedule", "schedule_id": 5}, "NOT_IMPLEMENTED"),
+        ("a", {"type": "schedule"}, "SCHEDULE_FAILED"),
     ],
     ids=lambda value: value if isinstance(value, str) else str(value.get("op", value["type"])),
 )
 def test_a_kind_may_do_only_what_it_may(store: EphemeralStore, kind: str, frame: Frame, code: str) -> None:
     child = ScriptedChild(saying(frame, RETURN), **KINDS)
 
-    assert call(host_of(store, child), kind) == 1
+    kinds = {"w": FunctionKind.WORKFLOW}
+    host_of(store, child).run(Invocation(kind, {}, ANONYMOUS, kind=kinds.get(kind)))
 
     until(lambda: len(child.answers()) == 1, "it was answered")
     assert child.answers()[0]["error"]["code"] == code
@@ -208,7 +206,7 @@ def test_a_silent_handler_times_out_and_its_child_is_replaced(store: EphemeralSt
     workers = ScriptedWorkers(child)
 
     with pytest.raises(PylonError) as failed:
-        FunctionHost(MANIFEST, store, workers, SystemClock(), 0.05).call(kind, {}, ANONYMOUS)
+        FunctionHost(MANIFEST, store, workers, SystemClock(), 0.05).run(Invocation(kind, {}, ANONYMOUS))
 
     assert (failed.value.code, failed.value.status) == ("FN_TIMEOUT", 504)
     assert workers.replaced == 1
@@ -269,17 +267,17 @@ def test_an_actions_nested_call_shares_its_deadline(store: EphemeralStore) -> No
     workers = ScriptedWorkers(ScriptedChild(script, **KINDS))
 
     with pytest.raises(PylonError) as failed:
-        FunctionHost(MANIFEST, store, workers, SystemClock(), 0.1).call("a", {}, ANONYMOUS)
+        FunctionHost(MANIFEST, store, workers, SystemClock(), 0.1).run(Invocation("a", {}, ANONYMOUS))
 
     assert failed.value.code == "FN_TIMEOUT"
-    assert [frame.get("fn_name") for frame in workers.current.heard] == ["a", "q"]
+    assert [frame["fn_name"] for frame in workers.current.heard if frame["type"] == "call"] == ["a", "q"]
     assert workers.replaced == 1
 
 
 def test_a_handler_that_floods_the_host_is_ended(store: EphemeralStore) -> None:
     def script(child: ScriptedChild, heard: Frame) -> None:
         if heard["type"] == "call":
-            child.say(*([{**GET, "call_id": heard["call_id"]}] * (FRAMES_WAITING_MAX * 2)))
+            child.say(*([{**GET, "call_id": heard["call_id"]}] * (FRAMES_MAX * 2)))
 
     with store.read(), pytest.raises(PylonError) as failed:
         call(host_of(store, ScriptedChild(script, **KINDS)), "q")
@@ -319,10 +317,13 @@ def test_a_retiring_child_finishes_its_calls_and_then_closes(store: EphemeralSto
 def test_a_mutation_that_has_to_be_done_again_is_called_again(store: EphemeralStore) -> None:
     child = ScriptedChild(stepwise(INSERT, RETURN), **KINDS)
 
-    assert call(host_of(Reordering(store, 2), child), "m") == 1
+    host = host_of(Reordering(store, 2), child)
+
+    assert call(host, "m") == 1
 
     assert [frame["call_id"] for frame in child.heard if frame["type"] == "call"] == ["c_0", "c_1", "c_2"]
     assert titles(store) == ["t"]
+    assert [trace.outcome.status for trace in host.traces(9)] == ["ok", "rolled_back", "rolled_back"]
 
 
 def test_an_actions_mutation_is_called_again_without_the_action(store: EphemeralStore) -> None:
@@ -389,3 +390,39 @@ def test_a_handler_that_ended_by_itself_is_told_nothing_more(store: EphemeralSto
 
     until(lambda: len(child.heard) == 2, "its insert was answered")
     assert [frame["type"] for frame in child.heard] == ["call", "result"]
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "code"),
+    [
+        ("q", FunctionKind.QUERY, None),
+        ("q", FunctionKind.ACTION, "FN_TYPE_MISMATCH"),
+        ("w", FunctionKind.WORKFLOW, None),
+        ("w", FunctionKind.ACTION, "FN_TYPE_MISMATCH"),
+        ("w", None, "FN_NOT_FOUND"),
+        ("nope", FunctionKind.QUERY, "FN_NOT_FOUND"),
+    ],
+)
+def test_a_call_may_ask_for_a_kind_and_only_so_gets_a_workflow(
+    store: EphemeralStore, name: str, kind: FunctionKind | None, code: str | None
+) -> None:
+    host = host_of(store, ScriptedChild(saying(RETURN), **KINDS))
+
+    if code is None:
+        assert bytes(host.run(Invocation(name, {}, ANONYMOUS, kind=kind))) == b"1"
+        return
+    with pytest.raises(PylonError) as refused:
+        host.run(Invocation(name, {}, ANONYMOUS, kind=kind))
+    assert refused.value.code == code
+
+
+def test_workflows_are_listed_and_found_apart_from_functions(store: EphemeralStore) -> None:
+    host = host_of(store, ScriptedChild(saying(RETURN), **KINDS))
+
+    assert [definition.name for definition in host.definitions()] == ["a", "m", "q"]
+    assert host.workflows() == [FunctionDefinition("w", FunctionKind.WORKFLOW)]
+    assert host.find("q") == FunctionDefinition("q", FunctionKind.QUERY)
+    for name in ("w", "nope"):
+        with pytest.raises(PylonError) as missing:
+            host.find(name)
+        assert (missing.value.code, missing.value.status) == ("FN_NOT_FOUND", 404)

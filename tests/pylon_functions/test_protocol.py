@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from pylon_auth.context import ADMIN, ANONYMOUS, AuthContext
 from pylon_core.errors import PylonError
 from pylon_functions import protocol
+from pylon_functions.invocation import WebhookRequest
 from pylon_functions.lines import HEAD_BYTES, LineSplitter
 from pylon_functions.registry import FunctionDefinition, FunctionKind
 
@@ -76,7 +77,7 @@ def test_a_result_that_cannot_be_read_ends_the_call(tail: bytes) -> None:
     ("line", "frame"),
     [
         (b'{"type":"db","call_id":"c","op":"query"}', protocol.Database("c", "query")),
-        (b'{"type":"stream","call_id":"c","data":"x","event":5}', protocol.Stream("c")),
+        (b'{"type":"stream","call_id":"c","data":"x","event":5}', protocol.Stream("c", "x", 5)),
         (b'{"type":"error","call_id":"c"}', protocol.Failure("c")),
         (b'{"type":"db","call_id":"c","op_id":5}', protocol.Unreadable("c", None)),
         (b'{"type":"later","call_id":"c","op_id":"o"}', protocol.Unreadable("c", "o")),
@@ -144,6 +145,27 @@ def test_a_call_line_tells_who_calls_and_no_more(auth: AuthContext, wire: dict[s
         "args": {"amount": 5},
         "auth": wire,
     }
+
+
+def test_a_webhooks_call_line_has_its_request() -> None:
+    request = WebhookRequest("POST", "/api/webhooks/paid?n=1", {"x-signature": "s"}, '{"a": 1}')
+
+    line = protocol.call_line("c", FN, {}, ANONYMOUS, request)
+
+    assert json.loads(line)["request"] == {
+        "method": "POST",
+        "path": "/api/webhooks/paid?n=1",
+        "headers": {"x-signature": "s"},
+        "raw_body": '{"a": 1}',
+    }
+
+
+def test_whose_rights_an_operation_has_and_whom_a_job_runs_as_is_said_by_as() -> None:
+    operation = protocol.decode(b'{"type":"db","call_id":"c","op":"list","as":"user"}')
+    schedule = protocol.decode(b'{"type":"schedule","call_id":"c","fn_name":"f","delay_ms":10.5,"as":"caller"}')
+
+    assert operation == protocol.Database("c", "list", identity="user")
+    assert schedule == protocol.Schedule("c", "f", delay_ms=10.5, identity="caller")
 
 
 def test_arguments_with_line_breaks_stay_one_line() -> None:

@@ -16,6 +16,7 @@ import type {
   SearchResult,
   Stream,
   WebhookRequest,
+  Workflows,
 } from "./types";
 import type { FrameWriter } from "./writer";
 
@@ -29,6 +30,7 @@ export class Call {
   readonly #writer: FrameWriter;
   #ended = false;
   #refusal: Error | null = null;
+  #cancellation: AbortController | null = null;
 
   constructor(frame: CallFrame, requests: HostRequests, writer: FrameWriter) {
     this.#frame = frame;
@@ -48,6 +50,14 @@ export class Call {
   abandon(): void {
     this.#refusal = codedError("NOT_AVAILABLE", "The server gave this call up; it may have begun it anew.");
     this.#requests.rejectCall(this.id, this.#refusal);
+    this.#cancellation?.abort(this.#refusal);
+  }
+
+  /** Tells that the call was abandoned; made when somebody asks, as few do. */
+  get signal(): AbortSignal {
+    this.#cancellation ??= new AbortController();
+    if (this.#refusal !== null) this.#cancellation.abort(this.#refusal);
+    return this.#cancellation.signal;
   }
 
   ask(request: Request): Promise<unknown> {
@@ -63,32 +73,50 @@ export class Call {
   }
 
   stream(data: string, event?: string): void {
-    if (this.#ended) return;
+    if (this.#ended || this.#refusal !== null) return;
     this.#writer.send({ type: "stream", call_id: this.id, data, ...(event === undefined ? {} : { event }) });
   }
 }
 
 export function queryContext(call: Call, frame: CallFrame, env: Env): QueryContext {
-  return { db: databaseReader(call), auth: authOf(frame.auth), env };
+  return {
+    db: databaseReader(trusted(call)),
+    asUser: () => ({ db: databaseReader(asUser(call)) }),
+    auth: authOf(frame.auth),
+    env,
+    get signal() {
+      return call.signal;
+    },
+  };
 }
 
 export function mutationContext(call: Call, frame: CallFrame, env: Env): MutationContext {
   return {
-    db: databaseWriter(call),
+    db: databaseWriter(trusted(call)),
+    asUser: () => ({ db: databaseWriter(asUser(call)) }),
     auth: authOf(frame.auth),
     stream: streamOf(call),
     scheduler: schedulerOf(call),
+    workflows: workflowsOf(call),
     env,
+    get signal() {
+      return call.signal;
+    },
     error: codedError,
   };
 }
 
+/** A workflow's is the same. */
 export function actionContext(call: Call, frame: CallFrame, env: Env): ActionContext {
   return {
     auth: authOf(frame.auth),
     stream: streamOf(call),
     scheduler: schedulerOf(call),
+    workflows: workflowsOf(call),
     env,
+    get signal() {
+      return call.signal;
+    },
     runQuery: <T>(fn: string, args?: unknown) =>
       call.ask({ type: "run_fn", fn_name: fn, fn_type: "query", args }) as Promise<T>,
     runMutation: <T>(fn: string, args?: unknown) =>
@@ -98,34 +126,44 @@ export function actionContext(call: Call, frame: CallFrame, env: Env): ActionCon
   };
 }
 
-function databaseReader(call: Call): DatabaseReader {
+type Ask = (op: DatabaseOp, entity: string, operands?: DatabaseOperands) => Promise<unknown>;
+
+function trusted(call: Call): Ask {
+  return (op, entity, operands) => call.database(op, entity, operands);
+}
+
+function asUser(call: Call): Ask {
+  return (op, entity, operands) => call.database(op, entity, { ...operands, as: "user" });
+}
+
+function databaseReader(ask: Ask): DatabaseReader {
   return {
-    get: <T>(entity: string, id: string) => call.database("get", entity, { id }) as Promise<T | null>,
-    list: <T>(entity: string) => call.database("list", entity) as Promise<T[]>,
+    get: <T>(entity: string, id: string) => ask("get", entity, { id }) as Promise<T | null>,
+    list: <T>(entity: string) => ask("list", entity) as Promise<T[]>,
     lookup: <T>(entity: string, field: string, value: unknown) =>
-      call.database("lookup", entity, { field, value }) as Promise<T | null>,
-    query: <T>(entity: string, filter?: unknown) => call.database("query", entity, { data: filter }) as Promise<T[]>,
-    queryGraph: <T>(graph: unknown) => call.database("query_graph", "", { data: graph }) as Promise<T>,
+      ask("lookup", entity, { field, value }) as Promise<T | null>,
+    query: <T>(entity: string, filter?: unknown) => ask("query", entity, { data: filter }) as Promise<T[]>,
+    queryGraph: <T>(graph: unknown) => ask("query_graph", "", { data: graph }) as Promise<T>,
     aggregate: <T>(entity: string, aggregation: unknown) =>
-      call.database("aggregate", entity, { data: aggregation }) as Promise<T[]>,
+      ask("aggregate", entity, { data: aggregation }) as Promise<T[]>,
     paginate: <T>(entity: string, request: PageRequest) =>
-      call.database("paginate", entity, pageOperands(request)) as Promise<Page<T>>,
+      ask("paginate", entity, pageOperands(request)) as Promise<Page<T>>,
     search: <T>(entity: string, search: unknown) =>
-      call.database("search", entity, { data: search }) as Promise<SearchResult<T>>,
+      ask("search", entity, { data: search }) as Promise<SearchResult<T>>,
   };
 }
 
-function databaseWriter(call: Call): DatabaseWriter {
+function databaseWriter(ask: Ask): DatabaseWriter {
   return {
-    ...databaseReader(call),
-    insert: async (entity, data) => member(await call.database("insert", entity, { data }), "id") as string,
+    ...databaseReader(ask),
+    insert: async (entity, data) => member(await ask("insert", entity, { data }), "id") as string,
     update: async (entity, id, data) =>
-      member(await call.database("update", entity, { id, data }), "updated") === true,
-    delete: async (entity, id) => member(await call.database("delete", entity, { id }), "deleted") === true,
+      member(await ask("update", entity, { id, data }), "updated") === true,
+    delete: async (entity, id) => member(await ask("delete", entity, { id }), "deleted") === true,
     link: async (entity, id, relation, targetId) =>
-      member(await call.database("link", entity, { id, relation, target_id: targetId }), "linked") === true,
+      member(await ask("link", entity, { id, relation, target_id: targetId }), "linked") === true,
     unlink: async (entity, id, relation, targetId) =>
-      member(await call.database("unlink", entity, { id, relation, target_id: targetId }), "unlinked") === true,
+      member(await ask("unlink", entity, { id, relation, target_id: targetId }), "unlinked") === true,
   };
 }
 
@@ -149,12 +187,38 @@ function schedulerOf(call: Call): Scheduler {
     return typeof id === "string" ? id : "";
   };
   return {
-    runAfter: (delayMs, fn, args) => scheduled({ type: "schedule", fn_name: fn, args, delay_ms: delayMs }),
-    runAt: (unixMs, fn, args) => scheduled({ type: "schedule", fn_name: fn, args, run_at: unixMs }),
-    cancel: async (id) => {
-      await call.ask({ type: "cancel_schedule", schedule_id: id });
-    },
+    runAfter: async (delayMs, fn, args, options) =>
+      scheduled({ type: "schedule", fn_name: fn, args, delay_ms: finite(delayMs), ...options }),
+    runAt: async (unixMs, fn, args, options) =>
+      scheduled({ type: "schedule", fn_name: fn, args, run_at: finite(unixMs), ...options }),
+    cancel: async (id) => member(await call.ask({ type: "cancel_schedule", schedule_id: id }), "cancelled") === true,
   };
+}
+
+const WORKFLOW_ID_BYTES = 8;
+
+function workflowsOf(call: Call): Workflows {
+  const ask = async (what: string, args: unknown): Promise<void> => {
+    await call.ask({ type: "schedule", fn_name: `pylon.workflow.${what}`, args, delay_ms: 0 });
+  };
+  return {
+    start: async (name, input = {}, { id = freshWorkflowId() } = {}) => {
+      await ask("start", { id, name, input });
+      return id;
+    },
+    send: (id, event, data = {}) => ask("event", { id, event, data }),
+    cancel: (id) => ask("cancel", { id }),
+  };
+}
+
+function freshWorkflowId(): string {
+  return `wf_${Buffer.from(crypto.getRandomValues(new Uint8Array(WORKFLOW_ID_BYTES))).toString("hex")}`;
+}
+
+/** JSON has no NaN and no infinity: the server would take them for "now". */
+function finite(milliseconds: number): number {
+  if (Number.isFinite(milliseconds)) return milliseconds;
+  throw codedError("INVALID_ARGS", `A time in milliseconds is needed, not ${milliseconds}`);
 }
 
 function authOf(wire: WireAuth = {}): Auth {
@@ -169,7 +233,12 @@ function authOf(wire: WireAuth = {}): Auth {
 function requestOf(wire: WireRequest): WebhookRequest {
   const headers: Record<string, string> = {};
   for (const [name, value] of Object.entries(wire.headers)) headers[name.toLowerCase()] = value;
-  return { method: wire.method, path: wire.path, headers, rawBody: wire.raw_body };
+  const encoded = wire.raw_body_base64;
+  const rawBytes =
+    encoded === undefined
+      ? new TextEncoder().encode(wire.raw_body)
+      : Uint8Array.from(atob(encoded), (character) => character.charCodeAt(0));
+  return { method: wire.method, path: wire.path, headers, rawBody: wire.raw_body, rawBytes };
 }
 
 function member(data: unknown, name: string): unknown {

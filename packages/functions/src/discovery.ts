@@ -2,16 +2,21 @@
 
 import { readdirSync } from "node:fs";
 import { resolve } from "node:path";
-import type { FunctionEntry, FunctionKind } from "./protocol";
+import type { FunctionEntry, FunctionKind, WorkflowEntryOptions } from "./protocol";
 import type { ArgSchemas } from "./validators";
 
 const MODULE = /\.(ts|js)$/;
 const NOT_A_FUNCTION = /\.(test\.(ts|js)|d\.ts)$/;
 
-/** What `query()`, `mutation()` and `action()` made, as seen by whoever calls it. */
+/**
+ * What `query()`, `mutation()` and `action()` made, or `workflow()` of `@pylonsync/workflows`, as seen by whoever
+ * calls it. A workflow's arguments are the request for one pass.
+ */
 export interface LoadedFunction {
+  readonly name: string;
   readonly kind: FunctionKind;
   readonly args: ArgSchemas | null;
+  readonly options?: WorkflowEntryOptions;
   readonly handler: (ctx: unknown, args: unknown) => unknown;
 }
 
@@ -28,8 +33,10 @@ export async function loadFunctions(directory: string): Promise<Registry> {
   const registry = new Map<string, LoadedFunction>();
   for (const file of files.sort()) {
     try {
-      const loaded = asFunction((await import(resolve(root, file))).default);
-      if (loaded !== null) registry.set(file.replace(MODULE, ""), loaded);
+      const loaded = asFunction((await import(resolve(root, file))).default, file);
+      if (loaded === null) continue;
+      if (isTaken(registry, loaded)) console.error(`${file}: there is a function "${loaded.name}" already; left out.`);
+      else registry.set(loaded.name, loaded);
     } catch (error) {
       console.error(`Cannot load the function file ${file}:`, error);
     }
@@ -38,14 +45,50 @@ export async function loadFunctions(directory: string): Promise<Registry> {
 }
 
 export function entriesOf(registry: Registry): FunctionEntry[] {
-  return Array.from(registry, ([name, fn]) => ({ name, fn_type: fn.kind, args_schema: fn.args }));
+  return Array.from(registry.values(), ({ name, kind, args, options }) => ({
+    name,
+    fn_type: kind,
+    args_schema: args,
+    ...(options === undefined ? {} : { options }),
+  }));
+}
+
+/** A workflow has a name of its own choosing, which must not take another function's place. */
+function isTaken(registry: Registry, loaded: LoadedFunction): boolean {
+  const before = registry.get(loaded.name);
+  return before !== undefined && (before.kind === "workflow" || loaded.kind === "workflow");
 }
 
 /** A default export as a function, or null when the file is a plain helper module. */
-function asFunction(exported: unknown): LoadedFunction | null {
+function asFunction(exported: unknown, file: string): LoadedFunction | null {
   if (typeof exported !== "object" || exported === null) return null;
-  const { type, args, handler } = exported as { type?: unknown; args?: unknown; handler?: unknown };
-  if (type !== "query" && type !== "mutation" && type !== "action") return null;
+  const { type, args, name, options, handler } = exported as { readonly [member: string]: unknown };
   if (typeof handler !== "function") return null;
-  return { kind: type, args: (args as ArgSchemas | undefined) ?? null, handler: handler as LoadedFunction["handler"] };
+  const run = handler as LoadedFunction["handler"];
+  switch (type) {
+    case "query":
+    case "mutation":
+    case "action":
+      return { name: file.replace(MODULE, ""), kind: type, args: (args as ArgSchemas | undefined) ?? null, handler: run };
+    case "workflow":
+      if (typeof name !== "string" || name === "") return null;
+      return { name, kind: type, args: null, options: optionsOf(options, file), handler: run };
+    default:
+      return null;
+  }
+}
+
+/** What a workflow's author said of it, as far as it makes sense. */
+function optionsOf(options: unknown, file: string): WorkflowEntryOptions {
+  const { description, maxRetries, stepTimeoutSecs } = (options ?? {}) as { readonly [option: string]: unknown };
+  return {
+    ...(typeof description === "string" ? { description } : {}),
+    ...(isCount(maxRetries) ? { max_retries: maxRetries } : {}),
+    ...(isCount(stepTimeoutSecs) ? { step_timeout_secs: stepTimeoutSecs } : {}),
+    file,
+  };
+}
+
+function isCount(value: unknown): value is number {
+  return Number.isSafeInteger(value) && (value as number) >= 0;
 }

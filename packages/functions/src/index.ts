@@ -24,10 +24,13 @@ export type {
   QueryContext,
   Row,
   RowFilter,
+  ScheduleOptions,
   Scheduler,
   SearchResult,
+  StartOptions,
   Stream,
   WebhookRequest,
+  Workflows,
 } from "./types";
 export { v } from "./validators";
 export type { ArgSchema, ArgsOf, Infer, OptionalValidator, Validator, Validators } from "./validators";

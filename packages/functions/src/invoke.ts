@@ -82,6 +82,7 @@ export class Invoker {
       case "mutation":
         return mutationContext(call, frame, this.#env);
       case "action":
+      case "workflow":
         return actionContext(call, frame, this.#env);
       default:
         return fn.kind satisfies never;

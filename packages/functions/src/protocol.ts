@@ -5,7 +5,7 @@
 
 import type { ArgSchemas } from "./validators";
 
-export type FunctionKind = "query" | "mutation" | "action";
+export type FunctionKind = "query" | "mutation" | "action" | "workflow";
 
 export interface CallFrame {
   readonly type: "call";
@@ -33,6 +33,8 @@ export interface WireRequest {
   readonly path: string;
   readonly headers: { readonly [name: string]: string };
   readonly raw_body: string;
+  /** The body, when it is not UTF-8; `raw_body` is empty then. */
+  readonly raw_body_base64?: string;
 }
 
 export interface ResultFrame {
@@ -55,6 +57,16 @@ export interface FunctionEntry {
   readonly name: string;
   readonly fn_type: FunctionKind;
   readonly args_schema: ArgSchemas | null;
+  /** Of a workflow only. */
+  readonly options?: WorkflowEntryOptions;
+}
+
+/** What the author of a workflow said of it, and the file it is written in. */
+export interface WorkflowEntryOptions {
+  readonly description?: string;
+  readonly max_retries?: number;
+  readonly step_timeout_secs?: number;
+  readonly file: string;
 }
 
 export type DatabaseOp =
@@ -82,6 +94,8 @@ export interface DatabaseOperands {
   readonly limit?: number;
   readonly relation?: unknown;
   readonly target_id?: unknown;
+  /** Under the caller's own policies. */
+  readonly as?: "user";
 }
 
 /** A frame the server answers with a `result` of the same `call_id` and `op_id`. */
@@ -93,6 +107,8 @@ export type RequestFrame = { readonly call_id: string; readonly op_id: string } 
       readonly args: unknown;
       readonly delay_ms?: number;
       readonly run_at?: number;
+      /** Run it as who schedules it; otherwise it runs as nobody. */
+      readonly as?: "caller";
     }
   | { readonly type: "cancel_schedule"; readonly schedule_id: string }
   | { readonly type: "run_fn"; readonly fn_name: string; readonly fn_type: "query" | "mutation"; readonly args: unknown }

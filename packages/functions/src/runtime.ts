@@ -10,14 +10,14 @@ import { guardProcess } from "./guard";
 import { Invoker } from "./invoke";
 import { LineSplitter, parseHostFrame } from "./protocol";
 import { HostRequests } from "./rpc";
-import { provideThisPackage } from "./self-import";
+import { providePackages } from "./self-import";
 import { FrameWriter } from "./writer";
 
 const STDOUT = 1;
 
 async function main(directory: string): Promise<void> {
   guardProcess();
-  provideThisPackage(directory);
+  providePackages(directory);
   const writer = new FrameWriter(STDOUT);
   let registry: Registry;
   try {

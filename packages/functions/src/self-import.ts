@@ -1,25 +1,39 @@
 /**
- * Lets function files import this package without installing it: the copy beside the runtime answers for its
- * names, unless the app has its own.
+ * Lets function files import this package and that of workflows without installing them: the copies beside the
+ * runtime answer for their names, unless the app has its own.
  */
 
 import { existsSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import * as functions from "./index";
 
-const NAMES = ["@pylonsync/functions", "@pylon/functions"];
+const FUNCTIONS = ["@pylonsync/functions", "@pylon/functions"];
+const WORKFLOWS = ["@pylonsync/workflows", "@pylon/workflows"];
+/** Beside the runtime as it is installed with the server, and in a folder of packages. */
+const WORKFLOWS_COPIES = ["workflows/index.ts", "../../workflows/src/index.ts"];
 
-/** Call before the first function file is imported. */
-export function provideThisPackage(functionsDirectory: string): void {
+/** Call before the first function file is imported. `parts` are more exports of this package, by what follows its name. */
+export function providePackages(functionsDirectory: string, parts: { readonly [path: string]: object } = {}): void {
+  const directory = resolve(functionsDirectory);
   Bun.plugin({
     name: "pylon-functions",
     setup(build) {
-      for (const name of NAMES) {
-        if (isInstalled(name, resolve(functionsDirectory))) continue;
-        build.module(name, () => ({ exports: { ...functions }, loader: "object" }));
+      for (const name of absent(FUNCTIONS, directory)) {
+        for (const [path, part] of Object.entries({ "": functions, ...parts })) {
+          build.module(name + path, () => ({ exports: { ...part }, loader: "object" }));
+        }
+      }
+      const workflows = WORKFLOWS_COPIES.map((copy) => join(import.meta.dir, copy)).find(existsSync);
+      if (workflows === undefined) return;
+      for (const name of absent(WORKFLOWS, directory)) {
+        build.module(name, async () => ({ exports: { ...(await import(workflows)) }, loader: "object" }));
       }
     },
   });
+}
+
+function absent(names: readonly string[], directory: string): readonly string[] {
+  return names.filter((name) => !isInstalled(name, directory));
 }
 
 // Looked up by hand because asking Bun's resolver for an absent package makes it ask the network.

@@ -85,12 +85,33 @@ export interface Stream {
   writeEvent(event: string, text: string): void;
 }
 
+export interface ScheduleOptions {
+  /** Run it as who schedules it, though never as the administrator. Otherwise it runs as nobody. */
+  readonly as?: "caller";
+}
+
+/** Functions run later, at least once. From a mutation they are scheduled if and only if it commits. */
 export interface Scheduler {
   /** Run a function later; answers the id of the job. */
-  runAfter(delayMs: number, fn: string, args?: unknown): Promise<string>;
+  runAfter(delayMs: number, fn: string, args?: unknown, options?: ScheduleOptions): Promise<string>;
   /** Run a function at a time given in milliseconds since the Unix epoch. */
-  runAt(unixMs: number, fn: string, args?: unknown): Promise<string>;
-  cancel(id: string): Promise<void>;
+  runAt(unixMs: number, fn: string, args?: unknown, options?: ScheduleOptions): Promise<string>;
+  /** Whether there was such a job that had not begun. */
+  cancel(id: string): Promise<boolean>;
+}
+
+export interface StartOptions {
+  /** An id of one's own, `wf_` and 16 hex digits: whatever is asked for again under it is begun once. */
+  readonly id?: string;
+}
+
+/** Durable workflows. From a mutation all of this happens if and only if it commits. */
+export interface Workflows {
+  /** Begin a workflow; answers its id. */
+  start(name: string, input?: unknown, options?: StartOptions): Promise<string>;
+  /** Send an event, which is kept until the workflow waits for it. */
+  send(workflowId: string, event: string, data?: unknown): Promise<void>;
+  cancel(workflowId: string): Promise<void>;
 }
 
 /** The HTTP request of a webhook; the body is what was signed, byte for byte. */
@@ -99,7 +120,10 @@ export interface WebhookRequest {
   readonly path: string;
   /** By lower-case name. */
   readonly headers: { readonly [name: string]: string };
+  /** The body as it was signed; empty when it is not UTF-8. */
   readonly rawBody: string;
+  /** The body as it was signed, whatever it is. */
+  readonly rawBytes: Uint8Array;
 }
 
 export type Env = { readonly [name: string]: string | undefined };
@@ -111,16 +135,25 @@ export interface CodedError extends Error {
 
 export interface QueryContext {
   readonly db: DatabaseReader;
+  /** The same database as the caller's own policies let them see it. */
+  asUser(): { readonly db: DatabaseReader };
   readonly auth: Auth;
   readonly env: Env;
+  /** Aborted when nobody waits for this call any more. */
+  readonly signal: AbortSignal;
 }
 
 export interface MutationContext {
   readonly db: DatabaseWriter;
+  /** The same transaction under the caller's own policies; what these refuse rejects with `POLICY_DENIED`. */
+  asUser(): { readonly db: DatabaseWriter };
   readonly auth: Auth;
   readonly stream: Stream;
   readonly scheduler: Scheduler;
+  readonly workflows: Workflows;
   readonly env: Env;
+  /** Aborted when nobody waits for this call any more. */
+  readonly signal: AbortSignal;
   /** Make (not throw) an error for the caller: `throw ctx.error("SOLD_OUT", "None are left.")`. */
   error(code: string, message: string): CodedError;
 }
@@ -129,7 +162,10 @@ export interface ActionContext {
   readonly auth: Auth;
   readonly stream: Stream;
   readonly scheduler: Scheduler;
+  readonly workflows: Workflows;
   readonly env: Env;
+  /** Aborted when nobody waits for this call any more; `fetch` takes it. */
+  readonly signal: AbortSignal;
   runQuery<T = unknown>(fn: string, args?: unknown): Promise<T>;
   /** Runs in its own transaction, which commits before this answers. */
   runMutation<T = unknown>(fn: string, args?: unknown): Promise<T>;

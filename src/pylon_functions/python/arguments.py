@@ -1,15 +1,20 @@
 """Arguments by type hints: checked and converted by msgspec, described as validators (contract 07 §7)."""
 
+import copy
 import inspect
 import re
 import typing
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from types import SimpleNamespace
 from typing import Any
 
 import msgspec
 
 from pylon_functions.python.errors import FunctionError
 
+_POSITIONAL_ONLY = inspect.Parameter.POSITIONAL_ONLY
+_POSITIONAL = inspect.Parameter.POSITIONAL_OR_KEYWORD
 _AT = re.compile(r" - at `\$\.?(.*)`\Z")
 _MISSING = re.compile(r"Object missing required field `(.*?)`")
 _EXPECTED = re.compile(r"Expected `(.*?)`, got `(.*?)`")
@@ -24,10 +29,13 @@ class Arguments:
     """The parameters of a handler behind its ``ctx``. Raises TypeError for a signature that names cannot fill."""
 
     def __init__(self, handler: Callable[..., Any]) -> None:
-        hints = typing.get_type_hints(handler, include_extras=True)
+        parameters = list(inspect.signature(handler).parameters.values())
+        if not parameters or parameters[0].kind not in (_POSITIONAL_ONLY, _POSITIONAL):
+            raise TypeError("its first parameter must be the context")
+        hints = _hints(handler, parameters[1:])
         fields: list[tuple[str, Any] | tuple[str, Any, Any]] = []
         self._takes_rest = False
-        for parameter in list(inspect.signature(handler).parameters.values())[1:]:
+        for parameter in parameters[1:]:
             hint = hints.get(parameter.name, Any)
             if parameter.kind is parameter.VAR_KEYWORD:
                 self._takes_rest = True
@@ -36,7 +44,9 @@ class Arguments:
             elif parameter.default is parameter.empty:
                 fields.append((parameter.name, hint))
             else:
-                fields.append((parameter.name, hint, msgspec.field(default_factory=_value(parameter.default))))
+                # Each call has a default of its own: what one leaves in a list is no business of the next.
+                fresh = partial(copy.deepcopy, parameter.default)
+                fields.append((parameter.name, hint, msgspec.field(default_factory=fresh)))
         self._struct = msgspec.defstruct("Arguments", fields, kw_only=True)
         self._names = tuple(field[0] for field in fields)
         self._decoder = msgspec.json.Decoder(self._struct)
@@ -45,10 +55,12 @@ class Arguments:
         """The arguments by name. Raises ``FunctionError`` INVALID_ARGS."""
         try:
             checked = self._decoder.decode(text)
-        except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
+            given = {name: getattr(checked, name) for name in self._names}
+            return {**msgspec.json.decode(text), **given} if self._takes_rest else given
+        except RecursionError:
+            raise FunctionError("INVALID_ARGS", "args nest too deeply") from None
+        except (msgspec.DecodeError, UnicodeError) as error:
             raise FunctionError("INVALID_ARGS", self._explain(str(error))) from None
-        given = {name: getattr(checked, name) for name in self._names}
-        return {**msgspec.json.decode(text), **given} if self._takes_rest else given
 
     def schema(self) -> Mapping[str, Any] | None:
         """As validators, by name; ``None`` when the handler declares no parameters."""
@@ -72,8 +84,12 @@ class Arguments:
         return f"{where[1]}: {what}"
 
 
-def _value(default: Any) -> Callable[[], Any]:
-    return lambda: default
+def _hints(handler: Callable[..., Any], parameters: Sequence[inspect.Parameter]) -> dict[str, Any]:
+    """What the parameters are annotated with. Nothing else is looked at: authors may import the type of ``ctx``
+    for type checkers only."""
+    given = {each.name: each.annotation for each in parameters if each.annotation is not each.empty}
+    names = getattr(inspect.unwrap(handler), "__globals__", {})
+    return typing.get_type_hints(SimpleNamespace(__annotations__=given), names, include_extras=True)
 
 
 def _plain(kind: str) -> str:
@@ -92,7 +108,15 @@ def describe(kind: "msgspec.inspect.Type") -> dict[str, Any]:
         case msgspec.inspect.Metadata(type=inner, extra=extra):
             entity = (extra or {}).get("entity")
             return describe(inner) if entity is None else {"type": "id", "table": entity}
-        case msgspec.inspect.StrType() | msgspec.inspect.DateTimeType() | msgspec.inspect.UUIDType():
+        case (
+            msgspec.inspect.StrType()
+            | msgspec.inspect.BytesType()
+            | msgspec.inspect.DateTimeType()
+            | msgspec.inspect.DateType()
+            | msgspec.inspect.TimeType()
+            | msgspec.inspect.TimeDeltaType()
+            | msgspec.inspect.UUIDType()
+        ):
             return {"type": "string"}
         case msgspec.inspect.BoolType():
             return {"type": "boolean"}
@@ -102,10 +126,17 @@ def describe(kind: "msgspec.inspect.Type") -> dict[str, Any]:
             return {"type": "number"}
         case msgspec.inspect.NoneType():
             return {"type": "null"}
-        case msgspec.inspect.ListType(item_type=item) | msgspec.inspect.VarTupleType(item_type=item):
+        case (
+            msgspec.inspect.ListType(item_type=item)
+            | msgspec.inspect.VarTupleType(item_type=item)
+            | msgspec.inspect.SetType(item_type=item)
+            | msgspec.inspect.FrozenSetType(item_type=item)
+        ):
             return {"type": "array", "items": describe(item)}
         case msgspec.inspect.LiteralType(values=values):
             return _union([{"type": "literal", "value": value} for value in values])
+        case msgspec.inspect.EnumType(cls=members):
+            return _union([{"type": "literal", "value": member.value} for member in members])
         case msgspec.inspect.UnionType(types=types):
             return _union([describe(each) for each in types])
         case (

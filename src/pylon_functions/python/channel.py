@@ -31,6 +31,13 @@ class Channel:
         self._lock = threading.Lock()
         self._waiting: dict[str, tuple[str, _Answer]] = {}
         self._numbers = itertools.count()
+        self._is_ours = True
+
+    def disown(self) -> None:
+        """In a process that a handler forked: the pipes stay the parent's alone."""
+        os.close(self._read_fd)
+        os.close(self._write_fd)
+        self._is_ours = False
 
     def lines(self) -> Iterator[bytes]:
         """What the server writes, until it closes the pipe."""
@@ -45,6 +52,8 @@ class Channel:
 
     def send(self, frame: Mapping[str, Any]) -> None:
         """Raises TypeError or the like, before anything is written, for what is no JSON."""
+        if not self._is_ours:
+            raise RuntimeError("a forked process cannot speak to the server")
         unsent = memoryview(_encoder.encode(frame) + b"\n")
         with self._writing:
             while unsent:

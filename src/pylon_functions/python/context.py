@@ -1,6 +1,8 @@
 """The ``ctx`` of each kind of function: what its handler may reach, and nothing else."""
 
 import os
+import secrets
+from base64 import b64decode
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -23,12 +25,16 @@ class Auth:
 
 @dataclass(frozen=True)
 class WebhookRequest:
-    """The HTTP request of a webhook: headers by lower-case name, the body as it was signed."""
+    """The HTTP request of a webhook: headers by lower-case name, the body as it was signed.
+
+    ``raw_body`` is empty when the body is not UTF-8; ``raw_bytes`` always has it.
+    """
 
     method: str
     path: str
     headers: Mapping[str, str]
     raw_body: str
+    raw_bytes: bytes
 
 
 class Stream:
@@ -78,6 +84,29 @@ class Scheduler:
         return job_id
 
 
+class Workflows:
+    """Durable workflows. From a mutation all of this happens when it commits, and only if it does."""
+
+    def __init__(self, call: Call) -> None:
+        self._call = call
+
+    def start(self, name: str, input: Any = None, *, id: str | None = None) -> str:  # noqa: A002 - what they are called everywhere
+        """Begin a workflow; its id. With an ``id`` of one's own, ``wf_`` and 16 hex digits, it begins once."""
+        workflow_id = id or f"wf_{secrets.token_hex(8)}"
+        self._ask("start", {"id": workflow_id, "name": name, "input": {} if input is None else input})
+        return workflow_id
+
+    def send(self, workflow_id: str, event: str, data: Any = None) -> None:
+        """Send an event, which is kept until the workflow waits for it."""
+        self._ask("event", {"id": workflow_id, "event": event, "data": {} if data is None else data})
+
+    def cancel(self, workflow_id: str) -> None:
+        self._ask("cancel", {"id": workflow_id})
+
+    def _ask(self, what: str, args: Mapping[str, Any]) -> None:
+        self._call.ask("schedule", {"fn_name": f"pylon.workflow.{what}", "args": args, "delay_ms": 0})
+
+
 class Context:
     """What every function has. ``env`` is what the operator lets functions see of the server's environment."""
 
@@ -123,6 +152,7 @@ class MutationContext(Context):
         self.db = DatabaseWriter(self._database)
         self.stream = Stream(call)
         self.scheduler = Scheduler(call)
+        self.workflows = Workflows(call)
 
     def as_user(self) -> DatabaseWriter:
         """The same transaction under the caller's own policies."""
@@ -147,8 +177,11 @@ class ActionContext(Runner):
         super().__init__(call)
         self.stream = Stream(call)
         self.scheduler = Scheduler(call)
+        self.workflows = Workflows(call)
         wire = call.frame.request
         self.request: WebhookRequest | None = None
         if wire is not None:
             headers = {name.lower(): value for name, value in wire.headers.items()}
-            self.request = WebhookRequest(wire.method, wire.path, headers, wire.raw_body)
+            encoded = wire.raw_body_base64
+            body = wire.raw_body.encode() if encoded is None else b64decode(encoded)
+            self.request = WebhookRequest(wire.method, wire.path, headers, wire.raw_body, body)

@@ -3,22 +3,27 @@
 The main thread begins and abandons calls; the lock guards the map of those under way.
 """
 
+import os
 import sys
 import threading
-import traceback
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
+
+import msgspec
 
 from pylon_functions.python.call import Call
 from pylon_functions.python.channel import Channel
 from pylon_functions.python.context import ActionContext, Context, MutationContext, QueryContext
-from pylon_functions.python.errors import FunctionError
+from pylon_functions.python.errors import CallAbandonedError, FunctionError
 from pylon_functions.python.loading import LoadedFunction, Registry
+from pylon_functions.python.traces import of_the_app, tell
 from pylon_functions.python.wire import CallFrame
 from pylon_functions.python.workflow import run_pass
 
-THREADS = 64
-"""Calls that run at once in one process; more wait for one of these to end."""
+THREADS = 2048
+"""More than a server has calls under way. Were there fewer, actions could hold all of them and wait for the
+queries they run, for which there would be none left."""
 
 _CONTEXTS: dict[str, type[Context]] = {
     "query": QueryContext,
@@ -56,27 +61,52 @@ class Invoker:
             call.abandon()
 
     def _run(self, function: LoadedFunction, call: Call) -> None:
+        frame = call.frame
         try:
-            value = _value(function, call)
+            value = _ended_once(lambda: _value(function, call))
             call.end()
-            self._channel.send({"type": "return", "call_id": call.frame.call_id, "value": value})
+            self._return(function, frame, value)
         except FunctionError as error:
             call.end()
-            self._fail(call.frame, error.code or "HANDLER_ERROR", error.message or "Handler error")
-        except BaseException:  # noqa: BLE001 - the top of a handler: its text is for the operator alone
+            self._fail(frame, _text(error.code) or "HANDLER_ERROR", _text(error.message) or "Handler error")
+        except BaseException as error:  # noqa: BLE001 - the top of a handler: its text is for the operator alone
             call.end()
-            print(f'"{function.name}" raised:', file=sys.stderr)
-            traceback.print_exc()
-            self._fail(call.frame, "HANDLER_ERROR", "Internal handler error")
+            tell(f'"{function.name}" raised:\n{of_the_app(error)}')
+            self._fail(frame, "HANDLER_ERROR", "Internal handler error")
         finally:
             with self._lock:
-                self._running.pop(call.frame.call_id, None)
+                self._running.pop(frame.call_id, None)
+            sys.stdout.flush()
+
+    def _return(self, function: LoadedFunction, frame: CallFrame, value: object) -> None:
+        try:
+            self._channel.send({"type": "return", "call_id": frame.call_id, "value": value})
+        except (TypeError, ValueError, OverflowError, RecursionError, msgspec.EncodeError) as error:
+            tell(f'What "{function.name}" returned cannot be sent as JSON: {error}')
+            self._fail(frame, "HANDLER_ERROR", "Internal handler error")
 
     def _fail(self, frame: CallFrame, code: str, message: str) -> None:
         self._channel.send({"type": "error", "call_id": frame.call_id, "code": code, "message": message})
 
 
 def _value(function: LoadedFunction, call: Call) -> Any:
+    if call.is_abandoned:
+        raise CallAbandonedError
     if function.arguments is None:
         return run_pass(function.handler, call)
     return function.handler(_CONTEXTS[function.kind](call), **function.arguments.read(bytes(call.frame.args)))
+
+
+def _ended_once(run: Callable[[], Any]) -> Any:
+    """A handler that forks comes back in both processes; the new one ends here, whatever it has come to."""
+    process = os.getpid()
+    try:
+        return run()
+    finally:
+        if os.getpid() != process:
+            os._exit(0)
+
+
+def _text(value: object) -> str:
+    """Text that can be sent, of what a handler put into its error."""
+    return str(value or "").encode(errors="replace").decode()

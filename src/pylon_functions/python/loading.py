@@ -2,16 +2,17 @@
 
 import importlib
 import inspect
-import sys
 import traceback
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, NamedTuple
 
 from pylon_functions.python.arguments import Arguments
 from pylon_functions.python.authoring import Function
-from pylon_functions.python.wire import FunctionEntry
+from pylon_functions.python.importing import provide_package
+from pylon_functions.python.traces import of_the_app, tell
+from pylon_functions.python.wire import FileProblem, FunctionEntry
 
 
 class LoadedFunction:
@@ -19,8 +20,7 @@ class LoadedFunction:
     that cannot be called."""
 
     def __init__(self, function: Function[Any, ..., Any], file: str) -> None:
-        if inspect.iscoroutinefunction(function.handler):
-            raise TypeError("it is async; every call has a thread of its own, so write a plain def")
+        _check_plain(function.handler)
         self.kind = function.kind
         self.name = function.name
         self.handler = function.handler
@@ -37,49 +37,91 @@ class LoadedFunction:
 Registry = Mapping[str, LoadedFunction]
 
 
-def load_functions(folder: Path) -> Registry:
+class LoadedFolder(NamedTuple):
+    registry: Registry
+    problems: list[FileProblem]
+    """Of modules that did not load and functions that cannot be used; both are left out."""
+
+
+def load_functions(folder: Path) -> LoadedFolder:
     """Import every module of the folder, in order of its names, and take the functions it defines.
 
-    A module that does not load, and a function whose parameters make no sense, are told of on stderr and left out.
     Raises OSError when the folder cannot be read.
     """
-    _as_package(folder)
+    files = [file for file in sorted(folder.iterdir()) if _is_function_file(file)]
+    package = provide_package(folder)
+    modules = {f"{package}.{file.stem}": file.name for file in files}
     registry: dict[str, LoadedFunction] = {}
-    for file in sorted(folder.iterdir()):
-        if file.suffix != ".py" or file.name.startswith(("_", "test_")) or file.name.endswith("_test.py"):
+    problems: list[FileProblem] = []
+    for name, file in modules.items():
+        try:
+            module = importlib.import_module(name)
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - an app's code may raise anything when imported
+            problems.append(_import_problem(file, error, folder))
             continue
-        for function in _defined_in(file):
+        for function in _defined_in(module, modules):
             try:
-                loaded = LoadedFunction(function, file.name)
+                loaded = LoadedFunction(function, file)
             except (TypeError, NameError) as error:
-                print(f"The function {function.name} of {file.name} cannot be used: {error}", file=sys.stderr)
+                problems.append(_function_problem(function, file, error))
                 continue
             if loaded.name in registry:
                 other = registry[loaded.name].file
-                print(f"{other} and {file.name} both define {loaded.name}; the later counts", file=sys.stderr)
+                message = f"{other} defines {loaded.name} as well; this one counts."
+                problems.append(FileProblem(file, _line_of(function), message))
             registry[loaded.name] = loaded
-    return registry
+    return LoadedFolder(registry, problems)
 
 
-def _defined_in(file: Path) -> list[Function[Any, ..., Any]]:
-    """The functions of a module, by the order of their definition; those it imports are another's."""
-    try:
-        module = _import(file)
-    except (Exception, SystemExit):  # noqa: BLE001 - an app's code may raise anything when it is imported
-        print(f"Cannot load the function file {file.name}:", file=sys.stderr)
-        traceback.print_exc()
-        return []
-    functions = [value for value in vars(module).values() if isinstance(value, Function)]
-    return [function for function in functions if function.handler.__module__ == module.__name__]
+def _is_function_file(file: Path) -> bool:
+    if file.suffix != ".py" or not file.is_file():
+        return False
+    return not file.name.startswith(("_", "test_", "conftest.")) and not file.name.endswith("_test.py")
 
 
-def _import(file: Path) -> ModuleType:
-    return importlib.import_module(f"{file.parent.name}.{file.stem}")
+def _defined_in(module: ModuleType, modules: Mapping[str, str]) -> Iterator[Function[Any, ..., Any]]:
+    """By the order of their definition. Those of another function file are that one's; those that a helper made
+    for this one are its own."""
+    for value in list(vars(module).values()):
+        if isinstance(value, Function) and (
+            value.handler.__module__ == module.__name__ or value.handler.__module__ not in modules
+        ):
+            yield value
 
 
-def _as_package(folder: Path) -> None:
-    """Make the folder a package of its own name, so that its modules shadow nobody's and import each other as
-    ``from functions.prices import total`` or ``from .prices import total``."""
-    package = ModuleType(folder.name)
-    package.__path__ = [str(folder)]
-    sys.modules[folder.name] = package
+def _check_plain(handler: Any) -> None:
+    """Raises TypeError for what does not simply return a value."""
+    if inspect.iscoroutinefunction(handler):
+        raise TypeError("it is async; every call has a thread of its own, so write a plain def")
+    if inspect.isgeneratorfunction(handler) or inspect.isasyncgenfunction(handler):
+        raise TypeError("it yields; return a list, or send text to the caller with ctx.stream")
+
+
+def _import_problem(file: str, error: BaseException, folder: Path) -> FileProblem:
+    """Where in the app's own code it went wrong, as exactly as can be told. The whole trace goes to stderr."""
+    tell(f"Cannot load the function file {file}:\n{of_the_app(error)}")
+    message = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+    if isinstance(error, SyntaxError) and error.filename is not None:
+        where = _within(error.filename, folder)
+        return FileProblem(where or file, error.lineno, f"{type(error).__name__}: {error.msg}")
+    for frame in reversed(traceback.extract_tb(error.__traceback__)):
+        where = _within(frame.filename, folder)
+        if where is not None:
+            return FileProblem(where, frame.lineno, message)
+    return FileProblem(file, None, message)
+
+
+def _function_problem(function: Function[Any, ..., Any], file: str, error: Exception) -> FileProblem:
+    message = f"The function {function.name} cannot be used: {error}"
+    tell(f"{file}: {message}")
+    return FileProblem(file, _line_of(function), message)
+
+
+def _line_of(function: Function[Any, ..., Any]) -> int | None:
+    code = getattr(inspect.unwrap(function.handler), "__code__", None)
+    return None if code is None else code.co_firstlineno
+
+
+def _within(path: str, folder: Path) -> str | None:
+    file = Path(path)
+    return str(file.relative_to(folder)) if file.is_relative_to(folder) else None

@@ -18,6 +18,7 @@ class WireRequest(msgspec.Struct, frozen=True):
     path: str
     headers: Mapping[str, str]
     raw_body: str
+    raw_body_base64: str | None = None
 
 
 class CallFrame(msgspec.Struct, frozen=True, tag="call", tag_field="type"):
@@ -54,7 +55,7 @@ def decode(line: bytes) -> HostFrame | None:
     """``None`` for a line that this child does not know: an older child survives a newer server."""
     try:
         frame: HostFrame = _decoder.decode(line)
-    except (msgspec.DecodeError, UnicodeError):
+    except (msgspec.DecodeError, UnicodeError, RecursionError):
         return None
     return frame
 
@@ -68,6 +69,17 @@ class FunctionEntry(msgspec.Struct, frozen=True, omit_defaults=True):
     options: Mapping[str, Any] | None = None
 
 
-def ready(functions: Sequence[FunctionEntry], error: str | None = None) -> dict[str, Any]:
-    frame: dict[str, Any] = {"type": "ready", "functions": functions}
-    return frame if error is None else {**frame, "error": error}
+class FileProblem(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What is wrong with a file of the functions folder, for its author; ``file`` is relative to the folder."""
+
+    file: str
+    line: int | None
+    message: str
+
+
+def ready(functions: Sequence[FunctionEntry], problems: Sequence[FileProblem] = ()) -> dict[str, Any]:
+    return {"type": "ready", "functions": functions, "problems": problems}
+
+
+def not_ready(error: str) -> dict[str, Any]:
+    return {"type": "ready", "functions": (), "error": error}

@@ -4,20 +4,23 @@ The function runs from its beginning; what has happened already answers at once.
 is done and reported, and the pass ends there by an exception that no ``except Exception`` catches.
 """
 
+import hashlib
 import re
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 import msgspec
 
 from pylon_functions.python.call import Call
-from pylon_functions.python.context import Runner
+from pylon_functions.python.context import Runner, Workflows
 
 T = TypeVar("T")
 
 _DURATION = re.compile(r"\s*(\d{1,9})([smhd]?)\s*\Z")
 _UNIT_SECONDS = {"": 1, "s": 1, "m": 60, "h": 3_600, "d": 86_400}
+_SECONDS_MAX = 36_500 * 86_400
 
 
 class StepRecord(msgspec.Struct, frozen=True):
@@ -42,6 +45,20 @@ class _PassIsOver(BaseException):
     pass
 
 
+class _StepsWorkflows(Workflows):
+    """A step that is tried again begins no second workflow: its n-th of one name has the same id each time."""
+
+    def __init__(self, call: Call, request: PassRequest) -> None:
+        super().__init__(call)
+        self._place = f"{request.workflow_id}:{request.current_step}"
+        self._numbers: Counter[str] = Counter()
+
+    def start(self, name: str, input: Any = None, *, id: str | None = None) -> str:  # noqa: A002 - inherited
+        self._numbers[name] += 1
+        digest = hashlib.sha256(f"{self._place}:start:{name}:{self._numbers[name]}".encode()).hexdigest()
+        return super().start(name, input, id=id or f"wf_{digest[:16]}")
+
+
 class WorkflowContext(Runner):
     """``id``, ``name`` and ``input`` of the instance, and the durable operations.
 
@@ -59,6 +76,7 @@ class WorkflowContext(Runner):
         self._operations = 0
         self._taken = 0
         self._is_in_step = False
+        self._workflows = _StepsWorkflows(call, request)
         self.answer: dict[str, Any] | None = None
         """What the pass came to, once it did."""
 
@@ -72,6 +90,7 @@ class WorkflowContext(Runner):
         self._is_in_step = True
         try:
             value = run()
+            msgspec.json.encode(value)
         except Exception as error:
             failure = {"action": "fail", "step_name": name, "error": str(error) or type(error).__name__}
             raise self._over(failure) from error
@@ -108,6 +127,12 @@ class WorkflowContext(Runner):
                 f"{workflow} ended as {outcome['status']}: {outcome['error'] or 'no reason given'}"
             )
         return outcome["output"]
+
+    @property
+    def workflows(self) -> Workflows:
+        """Other workflows, that this one does not wait for."""
+        self._check_in_step()
+        return self._workflows
 
     def run_query(self, fn: str, args: Mapping[str, Any] | None = None) -> Any:
         self._check_in_step()
@@ -162,6 +187,7 @@ def run_pass(handler: Callable[[WorkflowContext], Any], call: Call) -> dict[str,
 
 def _seconds(duration: str | int) -> int:
     found = _DURATION.match(str(duration))
-    if found is None:
+    seconds = _SECONDS_MAX + 1 if found is None else int(found[1]) * _UNIT_SECONDS[found[2]]
+    if seconds > _SECONDS_MAX:
         raise ValueError(f'{duration!r} is no duration; write whole numbers with s, m, h or d, such as "90s"')
-    return int(found[1]) * _UNIT_SECONDS[found[2]]
+    return seconds

@@ -1,7 +1,9 @@
 """A real Python child, spoken to over its pipes as the server does."""
 
+import os
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -12,23 +14,25 @@ Frame = dict[str, Any]
 HEADER = """\
 from datetime import datetime
 from typing import Annotated, Any, Literal
-from pylon_functions.python.arguments import row_id
-from pylon_functions.python.authoring import action, mutation, query, workflow
+from pylon_functions import action, mutation, query, row_id, workflow
 """
 
 
 class PythonChild:
     """``modules`` maps file names (without ``.py``) to what follows the imports."""
 
-    def __init__(self, root: Path, **modules: str) -> None:
-        folder = root / "functions"
-        folder.mkdir()
+    def __init__(
+        self, root: Path, *, environ: Mapping[str, str] | None = None, folder: str = "functions", **modules: str
+    ) -> None:
+        files = root / folder
+        files.mkdir(exist_ok=True)
         for name, body in modules.items():
-            (folder / f"{name}.py").write_text(HEADER + body)
+            (files / f"{name}.py").write_text(HEADER + body)
         pipe = subprocess.PIPE
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "pylon_functions.python", "functions"],
+            [sys.executable, "-P", "-m", "pylon_functions.python", folder],
             cwd=root,
+            env={**os.environ, **(environ or {})},
             stdin=pipe,
             stdout=pipe,
             stderr=pipe,
@@ -46,8 +50,11 @@ class PythonChild:
             self._process.communicate()
 
     def say(self, frame: Frame) -> None:
+        self.write(jsontext.encode(frame) + b"\n")
+
+    def write(self, line: bytes) -> None:
         assert self._process.stdin is not None
-        self._process.stdin.write(jsontext.encode(frame) + b"\n")
+        self._process.stdin.write(line)
         self._process.stdin.flush()
 
     def hear(self) -> Frame:

@@ -205,7 +205,7 @@ def test_an_abandoned_call_ends_at_its_next_question(tmp_path: Path) -> None:
 
 
 def test_what_cannot_be_loaded_is_told_of_and_left_out(tmp_path: Path) -> None:
-    modules = {
+    modules: dict[str, Any] = {
         "broken": "raise RuntimeError('on import')\n",
         "prices": "def total(n): return 2 * n\n",
         "json": "@query\ndef shadow(ctx): return 1\n",

@@ -1,0 +1,40 @@
+"""Whom a function runs as when it is not called by whoever wants it: nested in another, or as a job. Pure.
+
+Nobody gets the administrator's rights this way, also not the administrator.
+"""
+
+import msgspec
+
+from pylon_auth.context import ANONYMOUS, AuthContext
+
+
+class _Kept(msgspec.Struct, frozen=True, omit_defaults=True):
+    user_id: str
+    is_guest: bool = False
+    tenant_id: str | None = None
+    roles: tuple[str, ...] = ()
+
+
+_encoder = msgspec.json.Encoder()
+_decoder = msgspec.json.Decoder(_Kept)
+
+
+def without_admin(auth: AuthContext) -> AuthContext:
+    """The same user, never the admin and with none of the admin's roles."""
+    return AuthContext(auth.user_id, tenant_id=auth.tenant_id) if auth.is_admin else auth
+
+
+def encode_identity(auth: AuthContext) -> msgspec.Raw | None:
+    """The user, as a job keeps it (``NewJob.identity``); ``None`` for nobody."""
+    if auth.user_id is None:
+        return None
+    auth = without_admin(auth)
+    return msgspec.Raw(_encoder.encode(_Kept(auth.user_id or "", auth.is_guest, auth.tenant_id, auth.roles)))
+
+
+def decode_identity(kept: msgspec.Raw | None) -> AuthContext:
+    """Whom a job's function runs as."""
+    if kept is None:
+        return ANONYMOUS
+    who = _decoder.decode(kept)
+    return AuthContext(who.user_id, is_guest=who.is_guest, tenant_id=who.tenant_id, roles=who.roles)

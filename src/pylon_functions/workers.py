@@ -1,0 +1,24 @@
+"""What the host asks of the child processes, whatever language their functions are written in."""
+
+from typing import Protocol
+
+from pylon_functions.registry import Registry
+from pylon_functions.runner import Runner
+
+
+class Workers(Protocol):
+    """The child processes, kept alive by somebody else. Any thread may call it."""
+
+    def pick(self, name: str, deadline: float, /) -> Runner:
+        """The open runner with the fewest calls among those that have the function, or any open one when none has
+        it; waits for one that is just starting.
+
+        Raises PylonError FUNCTIONS_NOT_AVAILABLE (503) when there can be none, saying what to do about it, and
+        RUNNER_NOT_STARTED (503) when none came up again in time.
+        """
+
+    def replace(self, runner: Runner) -> None:
+        """A handler of this one did not answer in time: put another in its place, at once."""
+
+    def registry(self) -> Registry:
+        """The functions that a call made now would find; empty when there are no workers."""
