@@ -1,4 +1,5 @@
-"""Puts the TypeScript parts into the wheel: the bundled browser client and the sources functions run on.
+"""Puts the TypeScript parts into the wheel: the bundled browser client, and the sources that functions and entry
+files run on.
 
 A hatchling build hook (`[tool.hatch.build.hooks.custom]`). The bundle is made with the Bun of the build
 environment, at every build, editable installs included; it is not kept in version control. Run as a script,
@@ -16,10 +17,14 @@ from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 SYNC_SOURCE = "packages/sync/src/page.ts"
 SYNC_BUNDLE = "packages/sync/dist/sync.js"
 FUNCTIONS_SOURCE = "packages/functions/src"
+WORKFLOWS_SOURCE = "packages/workflows/src"
+SDK_SOURCE = "packages/sdk/src"
 
 IN_WHEEL = {
     SYNC_BUNDLE: "pylon_runtime/client/sync.js",
     FUNCTIONS_SOURCE: "pylon_functions/typescript",
+    WORKFLOWS_SOURCE: "pylon_functions/typescript/workflows",
+    SDK_SOURCE: "pylon_runtime/sdk",
 }
 
 
@@ -43,7 +48,7 @@ class CustomBuildHook(BuildHookInterface):  # type: ignore[type-arg]  # its conf
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
         root = Path(self.root)
         bundle_sync_client(root, root / SYNC_BUNDLE)
-        # An editable install runs from the checkout, where both are found in their places.
+        # An editable install runs from the checkout, where all are found in their places.
         if version != "editable":
             build_data["force_include"].update({str(root / source): target for source, target in IN_WHEEL.items()})
 

@@ -13,6 +13,7 @@ from click.exceptions import NoArgsIsHelpError
 from pylon_cli.commands.codegen import codegen
 from pylon_cli.commands.dev import dev
 from pylon_cli.commands.start import start
+from pylon_cli.commands.test import test
 from pylon_cli.output import Output, problem
 from pylon_cli.usage import CallError
 from pylon_core.diagnostics import Diagnostic
@@ -36,6 +37,7 @@ def cli() -> None:
 cli.add_command(codegen)
 cli.add_command(dev)
 cli.add_command(start)
+cli.add_command(test)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -25,6 +25,8 @@ _LOOK_MS = 1_000
 
 _UNWATCHED_LOOK_S = 0.25
 
+_NOT_SOURCES = ("node_modules", "__pycache__")
+
 State = frozenset[tuple[str, int, int, int]]
 """Files by path, with inode, time of change and size."""
 
@@ -51,7 +53,7 @@ def files(name: str, folder: Path, paths: Callable[[], Iterable[Path]], changed:
 
 
 def tree(name: str, folder: Path, changed: Callable[[], None]) -> Watched:
-    """Everything below a folder, save installed packages."""
+    """Everything below a folder, save what is installed or made there."""
     return Watched(name, folder, partial(_state_of_tree, folder), changed, is_tree=True)
 
 
@@ -129,7 +131,7 @@ def _state_of_tree(folder: Path) -> State:
     """Raises ``OSError`` when a folder that is there cannot be read."""
     files: set[tuple[str, int, int, int]] = set()
     for directory, folders, names in os.walk(folder, onerror=_raise_unless_gone):
-        folders[:] = [name for name in folders if name != "node_modules"]
+        folders[:] = [name for name in folders if name not in _NOT_SOURCES]
         for name in names:
             files |= _state_of_file(Path(directory, name))
     return frozenset(files)

@@ -1,4 +1,4 @@
-"""An app's folder: where its manifest, functions and pages are, and reading the manifest.
+"""An app's folder: where its entry file, manifest, functions and pages are, and reading the manifest.
 
 A relative path in the configuration is relative to the folder, wherever the command was started.
 """
@@ -16,7 +16,10 @@ from pylon_runtime.config import DEFAULT_POLICY, ServerConfig
 
 @dataclass(frozen=True)
 class AppFolder:
+    """``entry`` is the file that builds the manifest; without one the manifest is what its author wrote."""
+
     root: Path
+    entry: Path | None = None
 
     @property
     def manifest(self) -> Path:
@@ -43,23 +46,28 @@ class LoadedManifest:
 
 
 def load_manifest(folder: AppFolder, config: ServerConfig) -> LoadedManifest:
-    """Raises ``ManifestError`` with everything that is wrong: unreadable, unparsable or inconsistent."""
+    """The manifest as its file says. Raises ``ManifestError``, as ``read_manifest`` and when there is no file."""
     try:
         text = folder.manifest.read_bytes()
     except OSError as error:
         raise ManifestError([_unreadable(error)]) from error
-    manifest = parse_manifest(text, MANIFEST_FILE)
-    findings = check_manifest(manifest, MANIFEST_FILE)
+    return read_manifest(text, config)
+
+
+def read_manifest(text: bytes | str, config: ServerConfig, file: str = MANIFEST_FILE) -> LoadedManifest:
+    """Raises ``ManifestError`` with everything that is wrong; ``file`` is the name diagnostics give the text."""
+    manifest = parse_manifest(text, file)
+    findings = check_manifest(manifest, file)
     if has_errors(findings):
         raise ManifestError(findings)
     policies = PolicyEngine(manifest, default_allow=config.default_policy_allows)
-    findings = [*findings, *policies.diagnostics, *_uncovered(policies, config)]
+    findings = [*findings, *policies.diagnostics, *_uncovered(policies, config, file)]
     if has_errors(findings):
         raise ManifestError(findings)
     return LoadedManifest(manifest, policies, tuple(findings))
 
 
-def _uncovered(policies: PolicyEngine, config: ServerConfig) -> Iterator[Diagnostic]:
+def _uncovered(policies: PolicyEngine, config: ServerConfig, file: str) -> Iterator[Diagnostic]:
     """What an entity without a policy means is never decided silently."""
     if policies.uncovered_entities:
         names = ", ".join(policies.uncovered_entities)
@@ -69,7 +77,7 @@ def _uncovered(policies: PolicyEngine, config: ServerConfig) -> Iterator[Diagnos
             code="ENTITY_WITHOUT_POLICY",
             message=f"No policy covers {names}: {meaning}.",
             hint=f"Write a policy; {DEFAULT_POLICY.name} decides for entities without one.",
-            span=Span(file=MANIFEST_FILE),
+            span=Span(file=file),
         )
 
 
@@ -79,6 +87,8 @@ def _unreadable(error: OSError) -> Diagnostic:
         severity=Severity.ERROR,
         code="MANIFEST_READ_FAILED",
         message=f"There is no {MANIFEST_FILE} here." if missing else f"{MANIFEST_FILE} cannot be read.",
-        hint="Name the folder of your app: `pylon dev path/to/app`." if missing else error.strerror,
+        hint="Name the folder of your app, `pylon dev path/to/app`, or write an app.ts."
+        if missing
+        else error.strerror,
         span=Span(file=MANIFEST_FILE),
     )

@@ -17,35 +17,44 @@ import structlog
 
 from pylon_auth import CredentialResolver, SessionStore
 from pylon_core.clock import Clock
-from pylon_functions import FunctionHost
-from pylon_router import UPLOAD_PATH, RouterContext, dispatch
+from pylon_functions.host import FunctionHost
+from pylon_functions.traces import VALUE_BYTES_MAX, Traces
+from pylon_router import UPLOAD_PATH, RouterContext, UserGuard, dispatch
 from pylon_runtime import session_notices
 from pylon_runtime.app_folder import AppFolder, LoadedManifest
-from pylon_runtime.bun import BunRuntime
-from pylon_runtime.bun_launch import BunOptions
+from pylon_runtime.arenas import share_arenas
 from pylon_runtime.client_bundle import find_client_bundle
 from pylon_runtime.config import ServerConfig
 from pylon_runtime.file_storage import open_file_storage
+from pylon_runtime.function_launch import FunctionOptions
+from pylon_runtime.function_runtime import FunctionRuntime
 from pylon_runtime.gateway import Gateway, GatewayParts
 from pylon_runtime.health import Health
 from pylon_runtime.housekeeping import Housekeeper
 from pylon_runtime.http_limits import ServerLimits
 from pylon_runtime.hub import Documents, Hub, HubLimits, LiveQueries
+from pylon_runtime.jobs import BackgroundJobs, JobLimits, JobStores, JobSweeper, Task
 from pylon_runtime.log_keeping import LogKeeper
 from pylon_runtime.origins import OriginRule
 from pylon_runtime.proxies import client_ip
+from pylon_runtime.pushed_bodies import PushedBodies
+from pylon_runtime.rate_limits import RateLimiter
 from pylon_runtime.server import PylonServer
 from pylon_runtime.socket_auth import SocketAuthenticator
 from pylon_runtime.sockets import Sockets
 from pylon_runtime.static_files import StaticFiles
-from pylon_runtime.stores import AppStore, Database, database_of, open_store
+from pylon_runtime.stores import AppStore, Database, PostgresDatabase, database_of, open_store
 from pylon_runtime.uploads import Uploads
 from pylon_runtime.version import VERSION
+from pylon_runtime.workflows import requests
+from pylon_runtime.workflows.workflows import Workflows
 from pylon_runtime.wsgi import WsgiApp
 from pylon_storage import EphemeralStore, SqlSessionBackend, parse_faults
 from pylon_storage.compaction import Compactor
 from pylon_storage.files import FileLibrary, SqlFileIndex
+from pylon_storage.jobs import SqlJobStore, SqlScheduleStore
 from pylon_storage.operations import OperationSweeper
+from pylon_storage.workflows import SqlWorkflowStore
 
 log = structlog.get_logger("pylon.application")
 
@@ -54,6 +63,8 @@ FAULTS_VARIABLE = "PYLON_FAULTS"
 
 REQUESTS_SHARE = 0.75
 """How much of the time for stopping is for requests in flight."""
+JOBS_SHARE = 0.9
+"""When jobs have to have ended as well."""
 
 
 @dataclass(frozen=True)
@@ -62,9 +73,13 @@ class Application:
     loaded: LoadedManifest
     database: Database
     store: AppStore
-    functions: BunRuntime
+    functions: FunctionRuntime
+    jobs: BackgroundJobs
+    workflows: Workflows
     hub: Hub
+    documents: Documents
     live_queries: LiveQueries
+    pushed: PushedBodies
     gateway: Gateway
     server: PylonServer
     housekeeper: Housekeeper
@@ -73,8 +88,11 @@ class Application:
     clock: Clock
 
     def start(self) -> None:
+        share_arenas()
         self.functions.start()
+        self.jobs.start()
         self.hub.start()
+        self.documents.start()
         self.live_queries.start()
         self.housekeeper.start()
         self.log_keeper.start()
@@ -91,11 +109,16 @@ class Application:
         log.info("server_stopping", port=self.server.port, drain_s=self.config.drain_s)
         with ExitStack() as last_things:
             last_things.callback(self.store.close)
+            last_things.callback(self.workflows.close)
+            last_things.callback(self.pushed.stop, deadline)
             last_things.callback(self.functions.stop, deadline)
             last_things.callback(self.log_keeper.stop, deadline)
             last_things.callback(self.housekeeper.stop, deadline)
             last_things.callback(self.live_queries.stop, deadline)
+            last_things.callback(self.documents.stop, deadline)
             last_things.callback(self.hub.stop, deadline)
+            last_things.callback(self.jobs.stop, now + self.config.drain_s * JOBS_SHARE)
+            self.jobs.claim_no_more()
             # A request that does not end must not cost the sockets their close frame.
             self.server.stop(now + self.config.drain_s * REQUESTS_SHARE)
         log.info("server_stopped", seconds=round(self.clock.monotonic() - now, 3))
@@ -114,23 +137,33 @@ def build(
         undo.callback(store.close)
         sessions = _open_sessions(store, loaded, clock)
         files = _open_files(config, folder, store, clock)
-        functions = BunRuntime(BunOptions(config.functions_dir, folder.root, environ, config.fn_workers), clock)
+        functions = FunctionRuntime(
+            FunctionOptions(
+                config.functions_dir, folder.root, environ, config.fn_workers, config.functions.visible_env
+            ),
+            clock,
+        )
         context = _context(config, loaded, store, sessions, files, functions, clock)
+        jobs = _jobs(config, database, loaded, store, context)
+        workflows = _workflows(config, store, context, jobs)
+        context = replace(context, jobs=jobs, workflows=workflows.engine)
         hub = _hub(config, context, store)
         session_notices.close_sockets(sessions, hub)
         if isinstance(store, EphemeralStore):
             context = replace(context, reset=partial(_reset, store, hub))
-        hub.add_feed(Documents(hub, store, loaded.policies, _with_documents(loaded)))
+        documents = Documents(hub, store, loaded.policies, _with_documents(loaded), clock)
+        hub.add_feed(documents)
         live_queries = LiveQueries(hub, context)
         hub.add_feed(live_queries)
         credentials = CredentialResolver(sessions, config.admin_token)
-        gateway = _gateway(config, folder, context, store, credentials)
+        pushed = PushedBodies(clock)
+        gateway = _gateway(config, folder, context, store, credentials, pushed)
         wsgi = WsgiApp(gateway, config.files.bytes_max)
         sockets = _sockets(config, context, hub, credentials)
         server = _listen(config, gateway, sockets, store, wsgi, clock)
         undo.callback(server.stop, clock.monotonic())
         if config.extra_ports:
-            sockets.listen_on_extra_ports(server, config.host, gateway.begin)
+            sockets.listen_on_extra_ports(server, config.host, config.hosts.before(gateway.begin))
         store.on_left_over(server.nudge)
         undo.pop_all()
     housekeeper = Housekeeper(
@@ -143,12 +176,16 @@ def build(
         database=database,
         store=store,
         functions=functions,
+        jobs=jobs,
+        workflows=workflows,
         hub=hub,
+        documents=documents,
         live_queries=live_queries,
+        pushed=pushed,
         gateway=gateway,
         server=server,
         housekeeper=housekeeper,
-        log_keeper=_log_keeper(config, store, clock),
+        log_keeper=_log_keeper(config, store, workflows, clock),
         wsgi=wsgi,
         clock=clock,
     )
@@ -170,21 +207,50 @@ def _context(
     store: AppStore,
     sessions: SessionStore,
     files: FileLibrary,
-    functions: BunRuntime,
+    functions: FunctionRuntime,
     clock: Clock,
 ) -> RouterContext:
-    return RouterContext(
+    context = RouterContext(
         manifest=loaded.manifest,
         store=store,
         policies=loaded.policies,
         sessions=sessions,
         cookie=config.cookie(loaded.manifest.name),
         clock=clock,
-        functions=FunctionHost(loaded.manifest, store, functions, clock, config.fn_call_timeout_s),
         files=files,
         files_url=config.files.url_prefix,
+        function_limiter=RateLimiter(config.functions.calls_max, config.functions.calls_window_s, clock),
         dev_mode=config.dev_mode,
     )
+    host = FunctionHost(
+        loaded.manifest,
+        store,
+        functions,
+        clock,
+        config.fn_call_timeout_s,
+        guard=UserGuard(context),
+        traces=Traces(value_bytes_max=VALUE_BYTES_MAX if config.dev_mode else 0),
+    )
+    return replace(context, functions=host)
+
+
+def _jobs(
+    config: ServerConfig, database: Database, loaded: LoadedManifest, store: AppStore, context: RouterContext
+) -> BackgroundJobs:
+    clock, functions = context.clock, context.functions
+    assert functions is not None
+    limits = JobLimits(config.job_workers, config.job_timeout_s, is_shared=isinstance(database, PostgresDatabase))
+    stores = JobStores(SqlJobStore(store.tables, clock), SqlScheduleStore(store.tables, clock))
+    return BackgroundJobs(stores, functions, map(Task.of, loaded.manifest.schedules), limits, clock)
+
+
+def _workflows(config: ServerConfig, store: AppStore, context: RouterContext, jobs: BackgroundJobs) -> Workflows:
+    assert isinstance(context.functions, FunctionHost)
+    workflows = Workflows.over(
+        SqlWorkflowStore(store.tables, context.clock), context.functions, config.workflows, context.clock
+    )
+    requests.register(jobs.handlers, workflows.engine, context.clock)
+    return workflows
 
 
 def _hub(config: ServerConfig, context: RouterContext, store: AppStore) -> Hub:
@@ -215,6 +281,7 @@ def _gateway(
     context: RouterContext,
     store: AppStore,
     credentials: CredentialResolver,
+    pushed: PushedBodies,
 ) -> Gateway:
     parts = GatewayParts(
         config=config,
@@ -222,6 +289,7 @@ def _gateway(
         cookie_name=context.cookie.name,
         files=StaticFiles(folder.public, find_client_bundle()),
         uploads=Uploads(config.files.bytes_max),
+        pushed=pushed,
         clock=context.clock,
         random_bytes=secrets.token_bytes,
         health=Health(lambda: store.is_available, context.clock, VERSION),
@@ -231,7 +299,7 @@ def _gateway(
 
 def _sockets(config: ServerConfig, context: RouterContext, hub: Hub, credentials: CredentialResolver) -> Sockets:
     readers = OriginRule.of((config.cors_origin,))
-    authenticator = SocketAuthenticator(credentials, context.cookie.name, config.sockets, readers)
+    authenticator = SocketAuthenticator(credentials, context.cookie.name, config.hosts, config.origins, readers)
     peer_of = partial(client_ip, trusted_hops=config.trust_proxy_hops)
     return Sockets(hub, authenticator, peer_of, context.clock)
 
@@ -247,7 +315,7 @@ def _listen(
     return PylonServer(
         config.host,
         config.port,
-        sockets.streams_before(gateway.begin),
+        sockets.streams_before(config.hosts.before(gateway.begin)),
         sockets.on_main_port(),
         ServerLimits(active_threads=config.active_threads, streamed_bytes_max=config.files.bytes_max),
         wsgi_app=wsgi,
@@ -264,8 +332,12 @@ def _sweep(sessions: SessionStore, files: FileLibrary) -> int:
     return removed
 
 
-def _log_keeper(config: ServerConfig, store: AppStore, clock: Clock) -> LogKeeper:
+def _log_keeper(config: ServerConfig, store: AppStore, workflows: Workflows, clock: Clock) -> LogKeeper:
     retention_s = config.sync_retention_days * 86_400.0
-    return LogKeeper(
-        (Compactor(store.upkeep, clock, retention_s), OperationSweeper(store.upkeep, clock, retention_s)), clock
+    chores = (
+        Compactor(store.upkeep, clock, retention_s),
+        OperationSweeper(store.upkeep, clock, retention_s),
+        JobSweeper(SqlJobStore(store.tables, clock), clock, config.job_retention_days),
+        workflows.sweeper,
     )
+    return LogKeeper(chores, clock)

@@ -12,8 +12,11 @@ from typing import Any
 
 from pylon_auth import CookieConfig, SameSite, default_cookie_name
 from pylon_runtime.file_config import FILE_SETTINGS, FileConfig
-from pylon_runtime.origins import ANY, LOCAL_PAGES, OriginRule, origin
+from pylon_runtime.function_config import FUNCTION_SETTINGS, FunctionConfig
+from pylon_runtime.hosts import ANY, HostRule, host_name
+from pylon_runtime.origins import OriginRule, origin, origin_host
 from pylon_runtime.settings import ConfigError, Setting, boolean, one_of, seconds, visible_ascii, whole
+from pylon_runtime.workflow_config import WORKFLOW_SETTINGS, WorkflowConfig
 
 _POSTGRES = ("postgres", "postgresql")
 _EXTRA_PORTS = 3
@@ -35,6 +38,11 @@ class AccessLog(enum.StrEnum):
 def _origins(text: str) -> tuple[str, ...]:
     entries = (entry.strip() for entry in text.split(","))
     return tuple(entry if entry in (ANY, "null") else origin(entry) for entry in entries if entry)
+
+
+def _hosts(text: str) -> tuple[str, ...]:
+    entries = (entry.strip() for entry in text.split(","))
+    return tuple(entry if entry == ANY else host_name(entry) for entry in entries if entry)
 
 
 def _cors_origin(text: str) -> str:
@@ -71,9 +79,16 @@ CORS_ORIGIN = Setting(
 CSRF_ORIGINS = Setting(
     "PYLON_CSRF_ORIGINS",
     _origins,
-    "* in dev mode, else PYLON_CORS_ORIGIN",
+    "PYLON_CORS_ORIGIN",
     "Comma list of web origins that may write with a cookie and open sockets; set but empty allows none. "
-    "In dev mode without it, sockets are open to pages of this machine and its private network.",
+    "In dev mode pages of this machine may as well, unless it is set but empty.",
+)
+ALLOWED_HOSTS = Setting(
+    "PYLON_ALLOWED_HOSTS",
+    _hosts,
+    "none in dev mode, else *",
+    "Comma list of host names this server is reached by; requests for others are refused. Always allowed are "
+    "localhost, the address it listens on, and the hosts of PYLON_CORS_ORIGIN and PYLON_CSRF_ORIGINS.",
 )
 TRUSTED_ORIGINS = Setting(
     "PYLON_TRUSTED_ORIGINS",
@@ -116,6 +131,25 @@ SYNC_RETENTION_DAYS = Setting(
     "Days for which a replica that was away can go on from where it was, and for which a push that is repeated is "
     "recognised.",
 )
+JOB_WORKERS = Setting(
+    "PYLON_JOB_WORKERS",
+    whole(0, 256),
+    "8",
+    "Background jobs that a server runs at once. One that waits for the network costs little; on Postgres a "
+    "mutation has a connection meanwhile. 0: this server runs none, others on the same database do.",
+)
+JOB_TIMEOUT = Setting(
+    "PYLON_JOB_TIMEOUT",
+    seconds(1, 86_400),
+    "300",
+    "Seconds that one attempt at a job may take. Queries and mutations have PYLON_FN_CALL_TIMEOUT also as jobs.",
+)
+JOB_RETENTION_DAYS = Setting(
+    "PYLON_JOB_RETENTION_DAYS",
+    whole(1, 3650),
+    "7",
+    "Days for which jobs that have ended can be looked at; dead ones for 30 at least.",
+)
 JWT_SECRET = Setting("PYLON_JWT_SECRET", str, "none", "Secret for JWT bearer tokens. Not available yet.")
 FUNCTIONS_DIR = Setting("PYLON_FUNCTIONS_DIR", Path, "functions", "Folder of the app's TypeScript functions.")
 FN_WORKERS = Setting("PYLON_FN_WORKERS", whole(1, 64), "1", "Processes that run functions.")
@@ -153,6 +187,7 @@ SETTINGS: tuple[Setting[Any], ...] = (
     DEV_MODE,
     CORS_ORIGIN,
     CSRF_ORIGINS,
+    ALLOWED_HOSTS,
     TRUSTED_ORIGINS,
     ADMIN_TOKEN,
     COOKIE_NAME,
@@ -163,10 +198,14 @@ SETTINGS: tuple[Setting[Any], ...] = (
     DATABASE_URL,
     DB_CONNECTIONS,
     SYNC_RETENTION_DAYS,
+    JOB_WORKERS,
+    JOB_TIMEOUT,
+    JOB_RETENTION_DAYS,
     JWT_SECRET,
     FUNCTIONS_DIR,
     FN_WORKERS,
     FN_CALL_TIMEOUT,
+    *FUNCTION_SETTINGS,
     EXTRA_PORTS,
     ACTIVE_THREADS,
     DEFAULT_POLICY,
@@ -175,6 +214,7 @@ SETTINGS: tuple[Setting[Any], ...] = (
     TRUST_PROXY_HOPS,
     ACCESS_LOG,
     *FILE_SETTINGS,
+    *WORKFLOW_SETTINGS,
 )
 """Every variable the server reads, in the order of the user's guide."""
 
@@ -185,8 +225,9 @@ class ServerConfig:
     host: str
     dev_mode: bool
     cors_origin: str
-    csrf: OriginRule
-    sockets: OriginRule
+    origins: OriginRule
+    """Which pages may write with a cookie and open sockets."""
+    hosts: HostRule
     trusted_origins: tuple[str, ...]
     admin_token: str | None = field(repr=False)
     cookie_name: str | None
@@ -197,9 +238,13 @@ class ServerConfig:
     database_url: str | None = field(repr=False)
     db_connections: int
     sync_retention_days: int
+    job_workers: int
+    job_timeout_s: float
+    job_retention_days: int
     functions_dir: Path
     fn_workers: int
     fn_call_timeout_s: float
+    functions: FunctionConfig
     extra_ports: bool
     active_threads: int
     default_policy_allows: bool
@@ -208,6 +253,7 @@ class ServerConfig:
     trust_proxy_hops: int
     access_log: AccessLog
     files: FileConfig
+    workflows: WorkflowConfig
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str]) -> "ServerConfig":
@@ -219,15 +265,16 @@ class ServerConfig:
         database_url, database_path = _database_of(environ, dev_mode=dev_mode)
         _refuse_port_overflow(port, extra_ports=extra_ports)
         cors_origin = _cors_origin_of(environ, dev_mode=dev_mode)
-        csrf = _csrf_rule_of(environ, cors_origin, dev_mode=dev_mode)
+        origins = _origin_rule_of(environ, cors_origin, dev_mode=dev_mode)
+        host = HOST.given(environ) or ("127.0.0.1" if dev_mode else "0.0.0.0")
         secure = COOKIE_SECURE.given(environ)
         return cls(
             port=port,
-            host=HOST.given(environ) or ("127.0.0.1" if dev_mode else "0.0.0.0"),
+            host=host,
             dev_mode=dev_mode,
             cors_origin=cors_origin,
-            csrf=csrf,
-            sockets=LOCAL_PAGES if dev_mode and CSRF_ORIGINS.name not in environ else csrf,
+            origins=origins,
+            hosts=_host_rule_of(environ, {cors_origin, *origins.listed}, host, dev_mode=dev_mode),
             trusted_origins=TRUSTED_ORIGINS.given(environ) or (_DEV_TRUSTED_ORIGINS if dev_mode else ()),
             admin_token=ADMIN_TOKEN.given(environ),
             cookie_name=COOKIE_NAME.given(environ),
@@ -238,9 +285,13 @@ class ServerConfig:
             database_url=database_url,
             db_connections=DB_CONNECTIONS.read(environ),
             sync_retention_days=SYNC_RETENTION_DAYS.read(environ),
+            job_workers=JOB_WORKERS.read(environ),
+            job_timeout_s=JOB_TIMEOUT.read(environ),
+            job_retention_days=JOB_RETENTION_DAYS.read(environ),
             functions_dir=FUNCTIONS_DIR.read(environ),
             fn_workers=FN_WORKERS.read(environ),
             fn_call_timeout_s=FN_CALL_TIMEOUT.read(environ),
+            functions=FunctionConfig.from_env(environ, dev_mode=dev_mode),
             extra_ports=extra_ports,
             active_threads=ACTIVE_THREADS.read(environ),
             default_policy_allows=(DEFAULT_POLICY.given(environ) or ("allow" if dev_mode else "deny")) == "allow",
@@ -249,6 +300,7 @@ class ServerConfig:
             trust_proxy_hops=TRUST_PROXY_HOPS.read(environ),
             access_log=AccessLog(ACCESS_LOG.read(environ)),
             files=FileConfig.from_env(environ),
+            workflows=WorkflowConfig.from_env(environ),
         )
 
     def cookie(self, app_name: str) -> CookieConfig:
@@ -304,7 +356,17 @@ def _cors_origin_of(environ: Mapping[str, str], *, dev_mode: bool) -> str:
     return value
 
 
-def _csrf_rule_of(environ: Mapping[str, str], cors_origin: str, *, dev_mode: bool) -> OriginRule:
-    if CSRF_ORIGINS.name in environ:
-        return OriginRule.of(CSRF_ORIGINS.given(environ) or ())
-    return OriginRule.of((ANY,) if dev_mode else (cors_origin,))
+def _origin_rule_of(environ: Mapping[str, str], cors_origin: str, *, dev_mode: bool) -> OriginRule:
+    """In dev mode any page may read, and ``*`` there says nothing about who may write."""
+    if CSRF_ORIGINS.name not in environ:
+        return OriginRule.of({cors_origin} - {ANY}, local=dev_mode)
+    listed = CSRF_ORIGINS.given(environ) or ()
+    return OriginRule.of(listed, local=dev_mode and bool(listed))
+
+
+def _host_rule_of(environ: Mapping[str, str], origins: set[str], bound: str, *, dev_mode: bool) -> HostRule:
+    """Where the site's own pages are, the server may be as well."""
+    given = ALLOWED_HOSTS.given(environ)
+    if given is None:
+        given = () if dev_mode else (ANY,)
+    return HostRule.of({*given, *filter(None, map(origin_host, origins))}, bound)

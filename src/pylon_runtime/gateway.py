@@ -16,14 +16,25 @@ from msgspec import structs
 from pylon_auth import ANONYMOUS, CredentialResolver, RandomBytes, bearer_token, cookie_token
 from pylon_core.clock import Clock
 from pylon_core.errors import PylonError
-from pylon_http import Answer, Download, Outcome, PendingResponse, Request, Response, StreamedResponse, Upload
-from pylon_router import Caller
+from pylon_http import (
+    Answer,
+    Download,
+    Outcome,
+    PendingResponse,
+    PushedResponse,
+    Request,
+    Response,
+    StreamedResponse,
+    Upload,
+)
+from pylon_router import WEBHOOK_PREFIX, Caller
 from pylon_runtime.config import ServerConfig
 from pylon_runtime.downloads import download
 from pylon_runtime.health import Health
 from pylon_runtime.made_bodies import made_while_sent
 from pylon_runtime.origins import calling_origin
 from pylon_runtime.proxies import client_ip
+from pylon_runtime.pushed_bodies import PushedBodies
 from pylon_runtime.request_ids import RequestIds
 from pylon_runtime.request_log import RequestLog
 from pylon_runtime.response_headers import common_headers
@@ -50,6 +61,7 @@ class GatewayParts:
     cookie_name: str
     files: StaticFiles
     uploads: Uploads
+    pushed: PushedBodies
     clock: Clock
     random_bytes: RandomBytes
     health: Health
@@ -93,6 +105,7 @@ class Gateway:
         self._cookie_name = parts.cookie_name
         self._files = parts.files
         self._uploads = parts.uploads
+        self._pushed = parts.pushed
         self._health = parts.health
         self._origins = parts.config.origins
         self._dev_mode = parts.config.dev_mode
@@ -126,11 +139,15 @@ class Gateway:
             return DeferredAnswer(answer, settle)
         return settle(partial(self._transfer, answer, request))
 
-    def _transfer(self, answer: Upload | Download | StreamedResponse, request: Request) -> Response:
+    def _transfer(
+        self, answer: Upload | Download | StreamedResponse | PushedResponse, request: Request
+    ) -> Response:
         if isinstance(answer, Upload):
             return self._uploads.receive(answer, request)
         if isinstance(answer, StreamedResponse):
             return made_while_sent(answer)
+        if isinstance(answer, PushedResponse):
+            return self._pushed.answer(answer, request)
         return download(answer, request)
 
     def _settled(self, request: Request, started: float, render: Callable[[], Response]) -> Response:
@@ -163,6 +180,8 @@ class Gateway:
                 return health
         if method == "OPTIONS":
             return Response(204, b"")
+        if target.startswith(WEBHOOK_PREFIX):
+            return self._answer_webhook(request)
         bearer = bearer_token(headers)
         if method not in _READING and not self._excuses(bearer):
             self._check_origin(request)
@@ -174,6 +193,17 @@ class Gateway:
             raise PylonError("NOT_FOUND", "There is nothing at this address.", hint="The API is under /api/.")
         return self._files.answer(target, headers)
 
+    def _answer_webhook(self, request: Request) -> Answer:
+        """Cookies count for nothing here, so it does not matter which page sent it; nor does a credential that is
+        not one of ours, as a third party may have agreed on its own with the app."""
+        try:
+            token = bearer_token(request.headers)
+            caller = self._caller(request, token)
+        except PylonError:
+            caller = self._caller(request, None)
+        body = b"" if request.method in METHODS_WITHOUT_BODY else bounded(request.body)
+        return self._dispatch(request.method, request.target, body, caller)
+
     def _caller(self, request: Request, token: str | None) -> Caller:
         headers = request.headers
         return Caller(
@@ -182,6 +212,8 @@ class Gateway:
             has_origin="origin" in headers,
             user_agent=headers.get("user-agent"),
             address=client_ip(request, self._proxy_hops),
+            headers=headers,
+            is_gone=request.is_gone,
         )
 
     def _excuses(self, bearer: str | None) -> bool:

@@ -33,12 +33,15 @@ from pylon_runtime.http_handler import BegunAnswer, Handler, Takeover, UpgradeHa
 from pylon_runtime.http_limits import ServerLimits
 from pylon_runtime.http_outbox import Outbox
 from pylon_runtime.http_parser import Arrival, Phase, RequestParser, StreamedBody
+from pylon_runtime.http_presence import Presence
 from pylon_runtime.http_stream import (
     ChunkedSource,
+    LiveResponse,
     ResponseStream,
     SizedResponse,
     SourcedResponse,
     StreamResponse,
+    send_live,
 )
 from pylon_runtime.http_writer import CONTINUE, ResponseWriter
 
@@ -113,7 +116,7 @@ class HttpConnection:
         self._limits = site.limits
         self._handle = handle
         self._upgrade = upgrade
-        self._parser = RequestParser(site.limits, peer, site.streamed_paths)
+        self._parser = RequestParser(site.limits, peer, Presence(sock).is_gone, site.streamed_paths)
         self._outbox = Outbox(sock, site.limits)
         self._closing = False
         """Nothing more is answered; what is left is sending, and reading what nobody wants."""
@@ -227,7 +230,9 @@ class HttpConnection:
         site = self._site
         known = arrival.request
         stream = ArrivingBody(body, self._parser, self.sock, site.limits, site.clock)
-        request = StreamedRequest(known.method, known.target, known.headers, b"", known.peer, stream=stream)
+        request = StreamedRequest(
+            known.method, known.target, known.headers, b"", known.peer, known.is_gone, stream=stream
+        )
         try:
             answer = self._handle(request)
         except Exception as error:  # noqa: BLE001 - as above
@@ -295,9 +300,11 @@ class HttpConnection:
         if arrival.request.method == "HEAD":
             self._closing = True
             return self._send(head, b"", now)
+        return self._hand_over(partial(_start_stream, head, response), chunked=chunked)
+
+    def _hand_over(self, start: Callable[[ResponseStream], None], *, chunked: bool) -> Step:
         self.sock.settimeout(self._limits.progress_timeout_s)
-        stream = ResponseStream(self.sock, chunked=chunked)
-        self._handover = partial(_start_stream, stream, head, response)
+        self._handover = partial(start, ResponseStream(self.sock, chunked=chunked))
         return Step.LEAVE
 
     def _send_sourced(self, response: SourcedResponse, arrival: Arrival, now: float) -> Step | None:
@@ -317,6 +324,8 @@ class HttpConnection:
             source = response.open()
         except PylonError as error:
             return self._respond(Response.error(error), arrival, now)
+        if isinstance(response, LiveResponse):
+            return self._hand_over(partial(send_live, head, source), chunked=chunked)
         self._closing = not keep_alive
         body = ChunkedSource(source) if chunked else source
         return self._after_sending(now, is_sent=self._outbox.send_from(head, body, now))
@@ -380,7 +389,7 @@ class HttpConnection:
         return Step.READ
 
 
-def _start_stream(stream: ResponseStream, head: bytes, response: StreamResponse) -> None:
+def _start_stream(head: bytes, response: StreamResponse, stream: ResponseStream) -> None:
     stream.socket.sendall(head)
     stream.write(response.body)
     response.start(stream)

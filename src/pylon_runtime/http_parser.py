@@ -13,7 +13,7 @@ the request to take.
 import enum
 import re
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import httptools
 import msgspec
@@ -104,6 +104,7 @@ class RequestParser:
         "_body",
         "_headers",
         "_http_1_0",
+        "_is_gone",
         "_limits",
         "_lines",
         "_parser",
@@ -121,9 +122,16 @@ class RequestParser:
         "tail",
     )
 
-    def __init__(self, limits: ServerLimits, peer: str, streamed_paths: tuple[bytes, ...] = ()) -> None:
+    def __init__(
+        self,
+        limits: ServerLimits,
+        peer: str,
+        is_gone: Callable[[], bool] | None = None,
+        streamed_paths: tuple[bytes, ...] = (),
+    ) -> None:
         self._limits = limits
         self._peer = peer
+        self._is_gone = is_gone
         self._streamed_paths = streamed_paths
         self.arrivals: deque[Arrival] = deque()
         self.phase = Phase.IDLE
@@ -172,7 +180,9 @@ class RequestParser:
         line = _REQUEST_LINE.fullmatch(data, 0, line_end)
         if line is None or len(line[2]) > self._limits.target_bytes_max or line[1] not in _USUAL_METHODS:
             return False
-        request = Request(line[1].decode(), line[2].decode(), last.headers, data[body_at:], self._peer)
+        request = Request(
+            line[1].decode(), line[2].decode(), last.headers, data[body_at:], self._peer, self._is_gone
+        )
         self.arrivals.append(Arrival(request, keep_alive=True, http_1_0=False))
         return True
 
@@ -284,6 +294,7 @@ class RequestParser:
             self._headers,
             body if isinstance(body, bytes) else bytes(body),
             self._peer,
+            self._is_gone,
         )
         self.arrivals.append(Arrival(request, parser.should_keep_alive(), self._http_1_0, special))
         self._body = b""

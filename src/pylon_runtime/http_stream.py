@@ -77,10 +77,28 @@ class SourcedResponse(Response, frozen=True, kw_only=True):
     open: Callable[[], BodySource]
 
 
+class LiveResponse(SourcedResponse, frozen=True, kw_only=True):
+    """One whose body is not there yet: what there is goes out at once, on a thread of its own."""
+
+
 class SizedResponse(SourcedResponse, frozen=True, kw_only=True):
     """One of ``size`` bytes; of any other it is not known how much there will be."""
 
     size: int
+
+
+def send_live(head: bytes, source: BodySource, stream: ResponseStream) -> None:
+    """Send all that a source gives, waiting for it and for the client; it and the stream are closed at the end."""
+    try:
+        stream.socket.sendall(head)
+        while piece := source.read():
+            stream.write(piece)
+    except OSError:
+        stream.socket.close()  # the end is missing, which tells the client
+    else:
+        stream.close()
+    finally:
+        source.close()
 
 
 class ChunkedSource:

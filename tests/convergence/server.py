@@ -62,11 +62,11 @@ class AppServer:
         self.hub.follow(store)
         session_notices.close_sockets(self.sessions, self.hub)
         store.tables.on_notice(NOTICE_TOPIC, self._heard)
-        self._documents = Documents(
-            self.hub, store, policies, frozenset(entity.name for entity in manifest.entities)
-        )
+        with_documents = frozenset(entity.name for entity in manifest.entities)
+        self._documents = Documents(self.hub, store, policies, with_documents, clock)
         self.hub.add_feed(self._documents)
         self.hub.start()
+        self._documents.start()
         with store.read() as reader:
             self._told_to = reader.head()
         store.subscribe(self._note)
@@ -113,6 +113,7 @@ class AppServer:
     def stop(self) -> None:
         """The sockets must be closed already: there are no readers to do it."""
         self.hub.stop(self.clock.monotonic() + STOP_S)
+        self._documents.stop(self.clock.monotonic() + STOP_S)
         self.store.close()
 
     def _heard(self, text: str | None) -> None:

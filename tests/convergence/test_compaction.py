@@ -25,6 +25,9 @@ from tests.convergence.machine import SmallPages, Ticking
 from tests.convergence.replica import Replica
 from tests.strategies.documents import app, entity
 from tests.support.data_api import OWNED, DataApi, optional, rules
+from tests.support.postgres import POOL_DRAWS
+
+pytestmark = POOL_DRAWS
 
 DOCUMENT = app(
     entities=[entity("Note", fields=[optional("ownerId"), optional("title")])],

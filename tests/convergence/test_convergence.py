@@ -20,7 +20,9 @@ from pylon_storage.postgres import PostgresStore
 from tests.convergence.machine import Convergence
 from tests.convergence.patience import Patience
 from tests.support.data_api import watched_fields
-from tests.support.postgres import fresh_database
+from tests.support.postgres import POOL_DRAWS, fresh_database
+
+pytestmark = POOL_DRAWS
 
 
 class OnSqlite(Convergence):

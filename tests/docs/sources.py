@@ -14,8 +14,8 @@ _CODE = re.compile(r"[A-Z]+(?:_[A-Z]+)*")
 _CODE_WITH_UNDERSCORE = re.compile(r"[A-Z]+(?:_[A-Z]+)+")
 _TYPESCRIPT_CODE = re.compile(r'"([A-Z]+(?:_[A-Z]+)+|UNKNOWN)"')
 _TYPESCRIPT_COMMENT = re.compile(r"/\*.*?\*/|//[^\n]*", re.DOTALL)
-_WITH_OTHER_NAMES = ("__init__.py", "pylon_core/errors.py")
-"""Modules whose shouted words are exports, or the list of codes published for clients."""
+_WITH_OTHER_NAMES = ("__init__.py", "pylon_core/errors.py", "codegen/error_codes.py")
+"""Modules whose shouted words are exports, or the lists of codes published for clients."""
 
 _CODE_POSITION = {
     "PylonError": 0,
@@ -165,7 +165,7 @@ def _fields(call: ast.Call, function: ast.FunctionDef) -> Iterator[str]:
     """The names of an event's fields, also of those given as ``**fields`` made in the same function."""
     for keyword in call.keywords:
         if keyword.arg is not None:
-            if keyword.arg != "exc_info":
+            if keyword.arg not in ("exc_info", "exception"):
                 yield keyword.arg
         elif isinstance(keyword.value, ast.Name):
             yield from _members(keyword.value.id, function)

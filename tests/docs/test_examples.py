@@ -22,6 +22,7 @@ from pylon_core.manifest_checks import check_manifest
 from pylon_policy import PolicyEngine, parse
 from pylon_policy.lowering import lower
 from pylon_policy.predicate import compile_predicate
+from pylon_runtime.entry_file import EntryFile
 from tests.docs.markdown import DOCS, DOCUMENTS, ROOT, Block, Document, code
 from tests.support.servers import ServerProcess
 
@@ -70,6 +71,7 @@ def test_a_rule_gives_the_stated_result(row: list[str]) -> None:
 )
 def test_the_functions_compile(tmp_path: Path) -> None:
     functions = ROOT / "packages/functions"
+    sdk = ROOT / "packages/sdk"
     for number, path in enumerate(DOCUMENTS):
         for block in Document(path).blocks:
             if block.language == "ts" and block.file:
@@ -79,7 +81,10 @@ def test_the_functions_compile(tmp_path: Path) -> None:
             {
                 "extends": str(functions / "tsconfig.json"),
                 "compilerOptions": {
-                    "paths": {"@pylonsync/functions": [str(functions / "src/index.ts")]},
+                    "paths": {
+                        "@pylonsync/functions": [str(functions / "src/index.ts")],
+                        "@pylonsync/sdk": [str(sdk / "src/index.ts")],
+                    },
                     "typeRoots": [str(ROOT / "node_modules/@types")],
                 },
                 "include": ["*.ts"],
@@ -161,3 +166,12 @@ def _masked(answer: str) -> object:
     """An answer with everything that differs from run to run left out, as the guide does."""
     text = re.sub(r"(pylon_|guest_)[0-9a-f]+", r"\1…", answer)
     return json.loads(re.sub(r'"[0-9a-f]{40}"', '"…"', text)) if text.strip() else None
+
+
+def test_the_entry_file_builds_a_clean_manifest(tmp_path: Path) -> None:
+    (example,) = (block for block in Document(DOCS / "schema-sdk.md").blocks if block.file == "app.ts")
+    (tmp_path / "app.ts").write_text(example.text)
+
+    manifest = parse_manifest(EntryFile(Path("app.ts"), tmp_path, os.environ).build().text)
+
+    assert [*check_manifest(manifest), *PolicyEngine(manifest, default_allow=False).diagnostics] == []

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 from urllib.parse import quote
 
+import loro
 import pytest
 
 from pylon_auth import AuthContext
@@ -116,6 +117,21 @@ def test_nobody_gives_away_what_is_theirs_or_takes_what_is_not(api: DataApi) -> 
     assert (given.status, taken.status) == (403, 403)
     assert [api.store.get("Note", row)["ownerId"] for row in ("n1", "n2")] == ["alice", "bob"]  # type: ignore[index]
     assert stored_value(api.store, "n1")["row"]["ownerId"] == "alice"
+
+
+def test_who_kept_the_document_of_a_row_that_was_made_again_is_refused(api: DataApi) -> None:
+    api.add("Note", "n1", title="a", ownerId="alice", body="milk")
+    old = Replica(api.store, "n1")
+    old.doc.get_text("body").insert(0, "old ")
+    assert api.send("DELETE", "/api/entities/Note/n1").status == 200
+    api.add("Note", "n1", title="a", ownerId="alice", body="milk")
+
+    whole = old.doc.export(loro.ExportMode.Snapshot()).hex()
+    for update in (old.edits().hex(), whole):
+        answer = api.send("POST", "/api/crdt/Note/n1", body={"update": update})
+        assert (answer.status, answer.json["code"]) == (400, "CRDT_DECODE_FAILED")
+
+    assert api.send("GET", "/api/entities/Note/n1").json["body"] == "milk"
 
 
 def test_the_policy_judges_what_changes(api: DataApi) -> None:

@@ -127,9 +127,12 @@ def test_only_the_administrators_routes_demand_a_token(api: DataApi) -> None:
     }
     exports = {f"/api/export/{entity.name}" for entity in api.manifest.entities}
     assert closed - exports == {
-        *("/api/batch", "/api/transact", "/api/export", "/api/import", "/api/fn"),
+        *("/api/batch", "/api/transact", "/api/export", "/api/import", "/api/fn", "/api/fn/traces"),
         *("/api/admin/users/{id}/export", "/api/admin/users/{id}/purge"),
         *("/api/admin/auth", "/api/admin/ops"),
+        *("/api/jobs", "/api/jobs/stats", "/api/jobs/dead", "/api/jobs/{id}"),
+        *("/api/jobs/dead/{id}/retry", "/api/jobs/{id}/cancel"),
+        *("/api/scheduler", "/api/scheduler/trigger/{name}"),
     }
     assert document["security"] == [{}, {"bearer": []}]
 

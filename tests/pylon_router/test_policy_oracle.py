@@ -24,7 +24,9 @@ from pylon_storage import NoFaults
 from pylon_storage.postgres import PostgresStore
 from tests.strategies.requests import FIELDS, OWNERS, PREFIXES, SECRETS, Asked, any_request
 from tests.support.policy_world import PolicyWorld, Rows
-from tests.support.postgres import fresh_database
+from tests.support.postgres import POOL_DRAWS, fresh_database
+
+pytestmark = POOL_DRAWS
 
 ALICE = AuthContext("alice", tenant_id="acme")
 CALLERS = [*[ALICE] * 7, AuthContext("carl"), AuthContext("guest_1", is_guest=True), ANONYMOUS]

@@ -5,11 +5,12 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from pylon_auth import CredentialResolver, SessionStore
-from pylon_http import Request, Response
+from pylon_http import Answer, Request, Response
 from pylon_router import Caller
 from pylon_runtime.config import ServerConfig
 from pylon_runtime.gateway import BODY_BYTES_MAX, Gateway, GatewayParts
 from pylon_runtime.health import Health
+from pylon_runtime.pushed_bodies import PushedBodies
 from pylon_runtime.static_files import StaticFiles
 from pylon_runtime.uploads import Uploads
 from tests.pylon_auth.memory_backend import MemorySessionBackend, SetClock
@@ -25,7 +26,7 @@ class GatewayRig:
         self.has_database = True
         self.sessions = SessionStore(MemorySessionBackend(), self.clock, secrets.token_bytes)
         self.calls: list[tuple[str, str, bytes, Caller]] = []
-        self.answer: Callable[[], Response] = lambda: Response.json({"routed": True})
+        self.answer: Callable[[], Answer] = lambda: Response.json({"routed": True})
         self.config = ServerConfig.from_env(
             {"PYLON_CORS_ORIGIN": SITE, "PYLON_ADMIN_TOKEN": ADMIN_TOKEN} | dict(environ or {})
         )
@@ -35,6 +36,7 @@ class GatewayRig:
             cookie_name=COOKIE,
             files=StaticFiles(public, None),
             uploads=Uploads(BODY_BYTES_MAX),
+            pushed=PushedBodies(self.clock),
             clock=self.clock,
             random_bytes=secrets.token_bytes,
             health=Health(lambda: self.has_database, self.clock, "0.1.0"),
@@ -52,6 +54,6 @@ class GatewayRig:
         assert len(self.calls) == 1
         return self.calls[0][3]
 
-    def _route(self, method: str, url: str, body: bytes, caller: Caller) -> Response:
+    def _route(self, method: str, url: str, body: bytes, caller: Caller) -> Answer:
         self.calls.append((method, url, body, caller))
         return self.answer()

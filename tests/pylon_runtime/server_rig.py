@@ -120,12 +120,12 @@ class FakeClock:
 
 
 def get(target: str = "/", *lines: str) -> bytes:
-    return "\r\n".join([f"GET {target} HTTP/1.1", "Host: test", *lines, "", ""]).encode("latin-1")
+    return "\r\n".join([f"GET {target} HTTP/1.1", "Host: localhost", *lines, "", ""]).encode("latin-1")
 
 
 def post(body: bytes, target: str = "/", *lines: str) -> bytes:
-    head = "\r\n".join([f"POST {target} HTTP/1.1", "Host: test", f"Content-Length: {len(body)}", *lines, "", ""])
-    return head.encode("latin-1") + body
+    head = [f"POST {target} HTTP/1.1", "Host: localhost", f"Content-Length: {len(body)}", *lines, "", ""]
+    return "\r\n".join(head).encode("latin-1") + body
 
 
 def echo(request: Request) -> Response:

@@ -333,7 +333,7 @@ def test_stopping_kills_what_does_not_end(make_app: MakeApp, background: Callabl
     app = make_app({"spin": SPIN, "pid": PID})
     pid = app.serving_pid()
     spinning = background(app.call, "spin")
-    until(lambda: app.runtime.pick(app.clock.monotonic() + 1).load > 0, "it spins")
+    until(lambda: app.runtime.pick("", app.clock.monotonic() + 1).load > 0, "it spins")
 
     app.runtime.stop(app.clock.monotonic() + 0.2)
 

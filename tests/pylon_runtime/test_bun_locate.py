@@ -77,3 +77,30 @@ def test_the_nearest_script_in_the_published_order_wins(tmp_path: Path) -> None:
 )
 def test_functions_get_the_environment_without_the_servers_secrets(name: str, is_kept: bool) -> None:
     assert functions_environment({name: "x"}) == ({name: "x"} if is_kept else {})
+
+
+@pytest.mark.parametrize(
+    ("name", "is_kept"),
+    [
+        ("SITE_URL", True),
+        ("STRIPE_SECRET_KEY", True),
+        ("STRIPE", False),
+        ("SITE_URL_2", False),
+        ("PYLON_PORT", False),
+        ("PYLON_ADMIN_TOKEN", False),
+        ("PYLON_S3_SECRET_KEY", False),
+        ("DATABASE_URL", False),
+        ("PATH", True),
+        ("HOME", True),
+        ("LC_ALL", True),
+        ("BUN_INSTALL", True),
+        ("NODE_ENV", True),
+        ("PYTHONPATH", True),
+        ("PATHS", False),
+    ],
+)
+def test_a_list_of_what_functions_see_leaves_out_the_rest(name: str, is_kept: bool) -> None:
+    seen = functions_environment({name: "x"}, ("SITE_URL", "STRIPE_*", "DATABASE_URL", "PYLON_S3_*"))
+
+    assert seen.pop("PYLON_FN_ENV").startswith("SITE_URL,STRIPE_*,DATABASE_URL,PYLON_S3_*,PATH,")
+    assert seen == ({name: "x"} if is_kept else {})

@@ -10,10 +10,13 @@ from hypothesis import strategies as st
 
 from pylon_auth import CookieConfig, SameSite
 from pylon_runtime.config import SETTINGS, AccessLog, ServerConfig
+from pylon_runtime.hosts import HostRule
+from pylon_runtime.origins import OriginRule
 from pylon_runtime.settings import ConfigError
 
 SITE = "https://app.example.com"
 PRODUCTION = {"PYLON_CORS_ORIGIN": SITE}
+HOSTS = ["api.example.com", "app.example.com"]
 DEV = {"PYLON_DEV_MODE": "1"}
 
 
@@ -40,7 +43,7 @@ def test_production_defaults() -> None:
 
     assert (config.port, config.host, config.dev_mode) == (4321, "0.0.0.0", False)
     assert config.cors_origin == SITE
-    assert config.csrf.listed == config.sockets.listed == {SITE}
+    assert config.origins == OriginRule.of([SITE])
     assert config.trusted_origins == ()
     assert config.admin_token is None
     assert config.cookie("my-app") == CookieConfig("my-app_session", None, secure=True, same_site=SameSite.LAX)
@@ -55,9 +58,7 @@ def test_dev_mode_opens_what_only_a_laptop_may() -> None:
     config = ServerConfig.from_env(DEV)
 
     assert (config.host, config.dev_mode, config.cors_origin) == ("127.0.0.1", True, "*")
-    assert config.csrf.allows("https://anyone.example", "localhost:4321")
-    assert not config.sockets.allows("https://anyone.example", "localhost:4321")
-    assert config.sockets.allows("http://localhost:5173", "localhost:4321")
+    assert config.origins == OriginRule.of([], local=True)
     assert "http://localhost:3000" in config.trusted_origins
     assert not config.cookie("a").secure
     assert config.default_policy_allows
@@ -93,6 +94,8 @@ def test_outside_dev_mode_a_missing_or_open_cors_origin_refuses_to_start(environ
         ("PYLON_CORS_ORIGIN", "https://ä.example"),
         ("PYLON_CSRF_ORIGINS", "https://ok.example, https://bad.example/path"),
         ("PYLON_TRUSTED_ORIGINS", "javascript:alert(1)"),
+        ("PYLON_ALLOWED_HOSTS", "https://app.example.com"),
+        ("PYLON_ALLOWED_HOSTS", "app.example.com:4321"),
         ("PYLON_ADMIN_TOKEN", "töken"),
         ("PYLON_COOKIE_NAME", "a;b"),
         ("PYLON_COOKIE_DOMAIN", "a.example; Secure"),
@@ -184,7 +187,7 @@ def test_given_values_are_taken() -> None:
     )
 
     assert (config.port, config.host, config.admin_token) == (9999, "::1", "t")
-    assert config.csrf.listed == config.sockets.listed == {"https://a.example", "capacitor://localhost"}
+    assert config.origins == OriginRule.of(["https://a.example", "capacitor://localhost"])
     assert config.trusted_origins == ("https://b.example",)
     assert config.cookie("app") == CookieConfig("sid", ".example.com", secure=False, same_site=SameSite.NONE)
     assert (config.extra_ports, config.default_policy_allows, config.trust_proxy_hops) == (False, True, 2)
@@ -195,14 +198,42 @@ def test_given_values_are_taken() -> None:
 def test_a_set_but_empty_csrf_list_allows_no_foreign_page(environ: dict[str, str]) -> None:
     config = ServerConfig.from_env(environ | {"PYLON_CSRF_ORIGINS": ""})
 
-    assert not config.csrf.allows(SITE, "localhost")
-    assert not config.sockets.allows("http://localhost:5173", "localhost:4321")
+    assert config.origins == OriginRule.of([])
 
 
-def test_an_explicitly_open_list_opens_sockets_too() -> None:
-    config = ServerConfig.from_env(DEV | {"PYLON_CSRF_ORIGINS": "*"})
+@pytest.mark.parametrize(
+    ("environ", "listed"),
+    [
+        ({"PYLON_CSRF_ORIGINS": "*"}, ["*"]),
+        ({"PYLON_CSRF_ORIGINS": SITE}, [SITE]),
+        ({"PYLON_CORS_ORIGIN": SITE}, [SITE]),
+        ({"PYLON_CORS_ORIGIN": SITE, "PYLON_CSRF_ORIGINS": "https://a.example"}, ["https://a.example"]),
+        ({"PYLON_CORS_ORIGIN": "*"}, []),
+    ],
+)
+def test_in_dev_mode_pages_of_this_machine_are_allowed_beside_the_listed(
+    environ: dict[str, str], listed: list[str]
+) -> None:
+    assert ServerConfig.from_env(DEV | environ).origins == OriginRule.of(listed, local=True)
 
-    assert config.sockets.allows("https://anyone.example", "localhost:4321")
+
+@pytest.mark.parametrize(
+    ("environ", "rule"),
+    [
+        (PRODUCTION, HostRule.of(["*", "app.example.com"], "0.0.0.0")),
+        (PRODUCTION | {"PYLON_ALLOWED_HOSTS": "api.example.com"}, HostRule.of(HOSTS, "0.0.0.0")),
+        (DEV, HostRule.of([], "127.0.0.1")),
+        (DEV | {"PYLON_HOST": "My-Mac.local"}, HostRule.of([], "my-mac.local")),
+        (DEV | PRODUCTION | {"PYLON_ALLOWED_HOSTS": " API.example.com,"}, HostRule.of(HOSTS, "127.0.0.1")),
+        (
+            DEV | {"PYLON_CSRF_ORIGINS": "null,*,https://a.example:8443", "PYLON_ALLOWED_HOSTS": "[fd00::1]"},
+            HostRule.of(["a.example", "fd00::1"], "127.0.0.1"),
+        ),
+        (DEV | {"PYLON_ALLOWED_HOSTS": "*"}, HostRule.of(["*"], "127.0.0.1")),
+    ],
+)
+def test_which_hosts_the_server_answers_to(environ: dict[str, str], rule: HostRule) -> None:
+    assert ServerConfig.from_env(environ).hosts == rule
 
 
 def test_every_variable_that_is_read_is_listed_and_every_listed_one_is_read() -> None:

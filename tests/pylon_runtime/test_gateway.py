@@ -438,3 +438,52 @@ def test_no_request_gets_less_than_an_answer_or_more_than_it_may(
     assert 200 <= response.status < 500
     assert b"secret" not in response.body
     assert logs == []
+
+
+@pytest.mark.parametrize("method", [*WRITES, "GET", "HEAD"])
+def test_a_webhook_may_come_from_any_page_and_acts_for_no_cookie(rig: GatewayRig, method: str) -> None:
+    cookie = f"{COOKIE}={rig.sessions.create('alice').token}"
+
+    answer = rig.send(
+        method, "/api/webhooks/hook?q=1", b"\xff", origin="https://evil.example", cookie=cookie, x_signature="s"
+    )
+
+    assert answer.status == 200
+    assert (rig.caller.auth, rig.caller.token, rig.caller.address) == (ANONYMOUS, None, "10.0.0.1")
+    assert rig.caller.headers["x-signature"] == "s"
+    assert rig.calls[0][:2] == (method, "/api/webhooks/hook?q=1")
+
+
+def test_a_webhook_with_a_token_of_ours_is_its_holders(rig: GatewayRig) -> None:
+    token = rig.sessions.create("alice").token
+
+    rig.send("POST", "/api/webhooks/hook", authorization=f"Bearer {token}")
+
+    assert rig.caller.auth.user_id == "alice"
+
+
+@pytest.mark.parametrize("authorization", ["Bearer pk.x", "Bearer two words", "Bearer", "Basic eDp5", "Bearer x"])
+def test_a_webhook_with_a_credential_of_its_own_is_let_in(rig: GatewayRig, authorization: str) -> None:
+    assert rig.send("POST", "/api/webhooks/hook", authorization=authorization).status == 200
+    assert rig.caller.auth == ANONYMOUS
+
+
+@pytest.mark.parametrize("method", ["DELETE", "GET"])
+def test_a_webhook_without_a_body_has_none(rig: GatewayRig, method: str) -> None:
+    rig.send(method, "/api/webhooks/hook", b"ignored")
+
+    assert rig.calls[0][2] == b""
+
+
+def test_a_large_webhook_is_refused(rig: GatewayRig) -> None:
+    refused = rig.send("POST", "/api/webhooks/hook", b"x" * (BODY_BYTES_MAX + 1))
+
+    assert (refused.status, code_of(refused)) == (413, "PAYLOAD_TOO_LARGE")
+
+
+def test_another_spelling_of_a_webhook_has_no_privilege(rig: GatewayRig) -> None:
+    cookie = f"{COOKIE}={rig.sessions.create('alice').token}"
+
+    refused = rig.send("POST", "/api/%77ebhooks/hook", origin="https://evil.example", cookie=cookie)
+
+    assert (refused.status, code_of(refused)) == (403, "CSRF_REJECTED")

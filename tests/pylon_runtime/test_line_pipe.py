@@ -8,8 +8,8 @@ from collections.abc import Iterator
 import pytest
 
 from pylon_core.clock import SystemClock
-from pylon_functions import CallTimedOut
-from pylon_runtime.bun_pipe import LinePipe
+from pylon_functions.endings import CallTimedOut
+from pylon_runtime.line_pipe import LinePipe
 
 CLOCK = SystemClock()
 WRITERS, LINES = 8, 400

@@ -29,7 +29,7 @@ def test_a_request_reaches_the_handler_whole() -> None:
     assert seen(reply) == {
         "method": "POST",
         "target": "/api/x%2Fy?a=1",
-        "headers": {"host": "test", "content-length": "2", "x-one": "a, b", "cookie": "c=1; d=2"},
+        "headers": {"host": "localhost", "content-length": "2", "x-one": "a, b", "cookie": "c=1; d=2"},
         "body": "{}",
         "peer": "127.0.0.1",
     }

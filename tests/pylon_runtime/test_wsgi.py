@@ -185,6 +185,29 @@ def test_mounted_in_flask_the_api_lives_beside_the_apps_own_pages(rig: GatewayRi
     assert refused.json["code"] == "CSRF_REJECTED"
 
 
+def test_an_embedding_host_owns_its_names_and_its_own_pages_may_write_in_dev_mode_too() -> None:
+    app = WsgiApp(GatewayRig({"PYLON_CORS_ORIGIN": "", "PYLON_DEV_MODE": "1"}).gateway)
+
+    read = Answer(app, "GET", "/api/x", HTTP_HOST="testserver")
+    own = Answer(app, "POST", "/api/x", HTTP_HOST="shop.test:8000", HTTP_ORIGIN="http://shop.test:8000")
+    foreign = Answer(app, "POST", "/api/x", HTTP_HOST="shop.test:8000", HTTP_ORIGIN="https://evil.example")
+
+    assert [answer.status[:3] for answer in (read, own, foreign)] == ["200", "200", "403"]
+
+
+@pytest.mark.parametrize(
+    ("authorization", "status"),
+    [("bearer {}", "200"), ("BEARER {}", "200"), ("Bearer {} x", "401"), ("Bearer", "401")],
+)
+def test_a_bearer_is_read_as_on_our_own_server(rig: GatewayRig, authorization: str, status: str) -> None:
+    token = rig.sessions.create("u1").token
+
+    answer = Answer(WsgiApp(rig.gateway), "GET", "/api/x", HTTP_AUTHORIZATION=authorization.format(token))
+
+    assert answer.status.startswith(status)
+    assert [call[3].auth.user_id for call in rig.calls] == (["u1"] if status == "200" else [])
+
+
 @given(
     st.lists(st.text(st.characters(codec="utf-8", exclude_categories=["Cs"]), min_size=1), min_size=1, max_size=3)
 )

@@ -118,7 +118,7 @@ def test_out_of_descriptors_new_clients_wait_and_old_ones_are_served_or_told(ser
         old.request("GET", "/api/entities/Post", headers=headers)
         assert old.getresponse().read() == b"[]"
         for sock in crowd:
-            sock.sendall(b"GET /health HTTP/1.1\r\nHost: t\r\n\r\n")
+            sock.sendall(b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n")
             assert sock.recv(12) == b"HTTP/1.1 200"
 
 

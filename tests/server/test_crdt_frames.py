@@ -140,7 +140,7 @@ def test_what_may_not_be_read_is_not_sent_and_never_will_be(server: Server) -> N
     assert stranger.binaries == []
 
 
-def test_who_loses_sight_of_the_row_is_sent_nothing_more(server: Server) -> None:
+def test_who_loses_sight_of_the_row_is_sent_nothing_until_they_may_see_it_again(server: Server) -> None:
     page = Page(server)
     guest = Replica(page, server.socket(server.guest()[0]))
     owner = Replica(page, server.socket(page.token))
@@ -156,16 +156,32 @@ def test_who_loses_sight_of_the_row_is_sent_nothing_more(server: Server) -> None
     assert owner.title == "secret"
     assert guest.client.binaries == []
 
+    page.patch(ownerId=None)
+    assert (guest.take().kind, guest.title) == (SNAPSHOT, "secret")
+    page.post(guest.type(0, "mine"))
+    assert (guest.take().kind, guest.body) == (UPDATE, "mine")
 
-def test_a_deleted_row_says_nothing_more(server: Server) -> None:
-    page = Page(server)
+
+def test_a_row_that_is_made_again_sends_its_new_document_and_takes_nothing_of_the_old(server: Server) -> None:
+    page = Page(server, body="milk")
     replica = Replica(page, server.socket(page.token))
 
     assert server.request("DELETE", page.url, token=page.token)[0] == 200
-
     kinds = (message["kind"] for message in replica.client.messages() if message.get("row_id") == page.row_id)
     assert "delete" in kinds
     assert replica.client.binaries == []
+    change = {"entity": "Page", "row_id": page.row_id, "kind": "insert", "data": {"title": "t", "body": "milk"}}
+    status, pushed = server.request("POST", "/api/sync/push", {"changes": [change]}, token=page.token)
+    assert (status, pushed["applied"]) == (200, 1)
+
+    frame = read_crdt_frame(replica.client.next_binary())
+    made_again = loro.LoroDoc()  # type: ignore[no-untyped-call]
+    made_again.import_(frame.payload)
+    assert (frame.kind, made_again.get_text("body").to_string()) == (SNAPSHOT, "milk")
+    old = {"update": replica.doc.export(loro.ExportMode.Snapshot()).hex()}
+    status, refusal = server.request("POST", f"/api/crdt/Page/{page.row_id}", old, token=page.token)
+    assert (status, refusal["code"]) == (400, "CRDT_DECODE_FAILED")
+    assert page.get()["body"] == "milk"
 
 
 def test_a_client_that_unsubscribes_still_hears_of_the_row(server: Server) -> None:

@@ -108,7 +108,7 @@ def test_a_browser_that_goes_there_gets_the_apps_page(tmp_path: Path) -> None:
     (folder / "public" / "index.html").write_text("the app")
     with serving(folder) as server, socket.create_connection(("127.0.0.1", server.port), timeout=10) as client:
         client.sendall(
-            b"GET /events HTTP/1.1\r\nHost: h\r\nAccept: text/html,*/*;q=0.8\r\nConnection: close\r\n\r\n"
+            b"GET /events HTTP/1.1\r\nHost: localhost\r\nAccept: text/html,*/*;q=0.8\r\nConnection: close\r\n\r\n"
         )
         answer = client.makefile("rb").read()
 
@@ -224,7 +224,7 @@ def test_signing_out_ends_the_streams_of_that_session(server: Server, stream: Op
 def test_a_stream_on_a_kept_alive_connection_takes_that_over(server: Server) -> None:
     token, _ = server.guest()
     with socket.create_connection(("127.0.0.1", server.port), timeout=10) as client:
-        request = b"GET %b HTTP/1.1\r\nHost: h\r\n\r\n"
+        request = b"GET %b HTTP/1.1\r\nHost: localhost\r\n\r\n"
         for _ in range(2):
             client.sendall(request % b"/health")
             assert client.recv(65536).startswith(b"HTTP/1.1 200")

@@ -128,7 +128,8 @@ def test_a_client_that_reads_slowly_costs_little_memory(server: Server) -> None:
 
     slow = [socket.create_connection(("127.0.0.1", server.port)) for _ in range(50)]
     for client in slow:
-        client.sendall(f"GET {file.url} HTTP/1.1\r\nHost: t\r\nAuthorization: Bearer {token}\r\n\r\n".encode())
+        lines = (f"GET {file.url} HTTP/1.1", "Host: localhost", f"Authorization: Bearer {token}", "", "")
+        client.sendall("\r\n".join(lines).encode())
         assert client.recv(15) == b"HTTP/1.1 200 OK"
     answered = [server.request("GET", "/api/auth/me", token=token)[0] for _ in range(20)]
     grown = memory_peak(server) - before
@@ -143,7 +144,7 @@ def test_a_kill_in_the_middle_of_an_upload_leaves_nothing_and_loses_nothing(app:
     token, _ = server.guest()
     whole = upload(server, blocks(MIB), MIB, token)
     client = socket.create_connection(("127.0.0.1", server.port))
-    head = f"POST /api/files/upload HTTP/1.1\r\nHost: t\r\nAuthorization: Bearer {token}\r\n"
+    head = f"POST /api/files/upload HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {token}\r\n"
     client.sendall(f"{head}Content-Length: {2 * MIB}\r\n\r\n".encode() + BLOCK)
     until(lambda: len(uploads(app)) == 2, "the upload's first bytes on disk")
 
@@ -160,7 +161,7 @@ def test_a_kill_in_the_middle_of_an_upload_leaves_nothing_and_loses_nothing(app:
 def test_a_stop_in_the_middle_of_an_upload_lets_it_end(app: Path, server: Server) -> None:
     token, _ = server.guest()
     client = socket.create_connection(("127.0.0.1", server.port))
-    head = f"POST /api/files/upload HTTP/1.1\r\nHost: t\r\nAuthorization: Bearer {token}\r\n"
+    head = f"POST /api/files/upload HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {token}\r\n"
     client.sendall(f"{head}Content-Length: {2 * MIB}\r\n\r\n".encode() + BLOCK)
     until(lambda: len(uploads(app)) == 1, "the upload's first bytes on disk")
 

@@ -29,7 +29,9 @@ from pylon_storage.postgres import PostgresStore
 from tests.strategies.documents import app, entity, field
 from tests.support.data_api import IDENTITIES, SIGNED_IN, DataApi, optional, rules, watched_fields
 from tests.support.live_queries import LiveClient, LiveServer
-from tests.support.postgres import fresh_database
+from tests.support.postgres import POOL_DRAWS, fresh_database
+
+pytestmark = POOL_DRAWS
 
 Json = dict[str, Any]
 

@@ -4,6 +4,14 @@ export { parseDuration } from "./duration";
 export type { PassRequest, PassResponse, StepRecord, StepStatus } from "./protocol";
 export { createRunner, WorkflowRunner } from "./runner";
 export type { ServeOptions } from "./runner";
-export type { Durable, ServerTools, WaitOptions, WorkflowContext, WorkflowFunction, WorkflowOptions } from "./types";
+export type {
+  Durable,
+  ServerTools,
+  WaitOptions,
+  WorkflowContext,
+  WorkflowFunction,
+  WorkflowOptions,
+  Workflows,
+} from "./types";
 export { workflow } from "./workflow";
 export type { Workflow } from "./workflow";

@@ -4,9 +4,10 @@
  * those of everything reached after it, never settle, so no `catch` or `finally` of the author's gets in between.
  */
 
+import { createHash } from "node:crypto";
 import { parseDuration } from "./duration";
 import type { PassRequest, PassResponse, StepRecord } from "./protocol";
-import type { Durable, ServerTools, WaitOptions, WorkflowContext, WorkflowFunction } from "./types";
+import type { Durable, ServerTools, WaitOptions, WorkflowContext, WorkflowFunction, Workflows } from "./types";
 
 /** Run the pass; what to tell the engine. Never rejects. */
 export function runPass<Input, Output>(
@@ -30,6 +31,7 @@ class Pass {
   #operations = 0;
   #recordsTaken = 0;
   #isInStep = false;
+  readonly #started = new Map<string, number>();
   /** The present was reached: what becomes of it is the answer. */
   #isPresent = false;
 
@@ -70,6 +72,7 @@ class Pass {
     this.#isInStep = true;
     try {
       const output = (await run()) ?? null;
+      JSON.stringify(output); // what is no JSON is the step's fault
       const duration_ms = Math.round(performance.now() - begun);
       this.#answer({ action: "step_complete", step_name: name, output, duration_ms });
     } catch (error) {
@@ -136,8 +139,29 @@ class Pass {
       completedSteps: completed_steps,
       runQuery: (fn, args) => this.#inStep("runQuery").runQuery(fn, args),
       runMutation: (fn, args) => this.#inStep("runMutation").runMutation(fn, args),
+      workflows: this.#workflows(),
       env: this.#tools?.env ?? process.env,
     };
+  }
+
+  #workflows(): Workflows {
+    return {
+      start: async (name, input, options) => {
+        const { workflows } = this.#inStep("workflows");
+        return workflows.start(name, input, { id: this.#nextIdOf(name), ...options });
+      },
+      send: async (id, event, data) => this.#inStep("workflows").workflows.send(id, event, data),
+      cancel: async (id) => this.#inStep("workflows").workflows.cancel(id),
+    };
+  }
+
+  /** Of the n-th workflow of a name that a step begins, the same each time the step is tried. */
+  #nextIdOf(name: string): string {
+    const number = (this.#started.get(name) ?? 0) + 1;
+    this.#started.set(name, number);
+    const { workflow_id, current_step } = this.#request;
+    const place = `${workflow_id}:${current_step}:start:${name}:${number}`;
+    return `wf_${createHash("sha256").update(place).digest("hex").slice(0, 16)}`;
   }
 
   #inStep(call: string): ServerTools {

@@ -7,7 +7,18 @@ export interface ServerTools {
   runQuery<T = unknown>(fn: string, args?: unknown): Promise<T>;
   /** Takes effect once for this step, however often the step is tried. */
   runMutation<T = unknown>(fn: string, args?: unknown): Promise<T>;
+  /** Other workflows, that this one does not wait for. */
+  readonly workflows: Workflows;
   readonly env: { readonly [name: string]: string | undefined };
+}
+
+/** A step that is tried again begins no second workflow: its n-th of one name has the same id each time. */
+export interface Workflows {
+  /** Begin a workflow; its id. */
+  start(name: string, input?: unknown, options?: { readonly id?: string }): Promise<string>;
+  /** Send an event, which is kept until the workflow waits for it. */
+  send(workflowId: string, event: string, data?: unknown): Promise<void>;
+  cancel(workflowId: string): Promise<void>;
 }
 
 export interface WorkflowContext<Input = unknown> {
@@ -21,6 +32,8 @@ export interface WorkflowContext<Input = unknown> {
   runQuery: ServerTools["runQuery"];
   /** Call it inside of steps. */
   runMutation: ServerTools["runMutation"];
+  /** Use it inside of steps. */
+  readonly workflows: Workflows;
   readonly env: ServerTools["env"];
 }
 

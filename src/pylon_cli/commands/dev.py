@@ -7,7 +7,7 @@ then refuses brings the old one back. A changed environment file begins everythi
 are sound.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -21,11 +21,14 @@ from pylon_cli.banner import show_banner, summary
 from pylon_cli.codegen.keeper import ClientKeeper
 from pylon_cli.codegen.writing import write_client_beside
 from pylon_cli.env_files import EnvFiles
+from pylon_cli.function_files import python_modules
 from pylon_cli.output import Output, diagnostics_of
 from pylon_cli.serving import app_folder, await_next, environment, stop_signals, tune_process
 from pylon_core.clock import SystemClock
+from pylon_core.diagnostics import Diagnostic, Severity, Span
 from pylon_core.errors import PylonError
 from pylon_core.exit_codes import ExitCode
+from pylon_functions.registry import FileProblem
 from pylon_runtime.app_folder import AppFolder, LoadedManifest
 from pylon_runtime.application import Application, build
 from pylon_runtime.config import ServerConfig
@@ -143,6 +146,12 @@ class _DevSession:
                 "functions", self._folder.functions(self._config), partial(later, self._functions_changed)
             ),
             watching.files(
+                "modules",
+                self._folder.root,
+                partial(python_modules, self._folder.root),
+                partial(later, self._functions_changed),
+            ),
+            watching.files(
                 "environment", env_files[0].parent, lambda: env_files, partial(later, self._environment_changed)
             ),
         )
@@ -211,6 +220,7 @@ class _DevSession:
                 raise problem
             self._announce(app.loaded)
             self._renew_client()
+            self._tell_problems(app, app.functions.problems(app.clock.monotonic()))
 
     def _reload_functions(self, app: Application) -> None:
         """On a thread of its own."""
@@ -222,6 +232,11 @@ class _DevSession:
         finally:
             self._steps.put(partial(self._functions_reloaded, app, problem))
 
+    def _find_problems(self, app: Application) -> None:
+        """On a thread of its own: the functions are still being loaded."""
+        problems = app.functions.problems(app.clock.monotonic() + self._config.fn_call_timeout_s)
+        self._steps.put(partial(self._tell_problems, app, problems))
+
     # The app
 
     def _start(self, loaded: LoadedManifest) -> None:
@@ -231,6 +246,7 @@ class _DevSession:
         self._announce(loaded)
         if self._rebuild == 1:
             show_banner(self._output, app, self._folder)
+        spawn("find-function-problems", partial(self._find_problems, app))
 
     def _serve(self, loaded: LoadedManifest) -> Application:
         app = build(self._config, self._folder, loaded, self._beginning.environ, SystemClock())
@@ -277,6 +293,11 @@ class _DevSession:
             }
         )
 
+    def _tell_problems(self, app: Application, problems: Sequence[FileProblem]) -> None:
+        if app is self._app and problems:
+            folder = app.config.functions_dir
+            self._output.diagnostics([_in_words(problem, folder) for problem in problems])
+
     def _report(self, error: PylonError) -> None:
         self._rebuild += 1
         diagnostics = diagnostics_of(error)
@@ -292,3 +313,8 @@ class _DevSession:
         else:
             self._output.show(f"Rebuild {self._rebuild} failed; what ran before goes on:")
             self._output.diagnostics(diagnostics)
+
+
+def _in_words(problem: FileProblem, folder: Path) -> Diagnostic:
+    where = Span(file=str(folder / problem.file), line=problem.line)
+    return Diagnostic(Severity.ERROR, "FUNCTION_FILE_ERROR", problem.message, span=where)

@@ -3,6 +3,7 @@ out.
 
     Pending, Running --step_complete--> Running          --sleep--> Sleeping       --wait_event--> WaitingForEvent
                      --complete--> Completed              --fail, none left--> Failed
+                     --nobody can make a pass--> as before, tried later
     Sleeping --its time--> Running     WaitingForEvent --the event, or its time--> Running
     any that is not over --cancel--> Cancelled
 
@@ -16,6 +17,7 @@ from collections.abc import Sequence
 import msgspec
 from msgspec.structs import replace
 
+from pylon_http.jobs import NewJob
 from pylon_http.workflows import (
     NULL,
     SentEvent,
@@ -27,6 +29,7 @@ from pylon_http.workflows import (
     WorkflowStep,
 )
 from pylon_runtime.workflows.answers import (
+    CHILD_PREFIX,
     Answer,
     Complete,
     Fail,
@@ -39,16 +42,18 @@ from pylon_runtime.workflows.answers import (
 
 RETRY_FIRST_MS = 1_000
 RETRY_MAX_MS = 300_000
-_CHILD = "child:"
+STALL_MAX_MS = 60_000
+CANCEL_JOB = "pylon.workflow.cancel"
 
 _encoder = msgspec.json.Encoder()
 
 
 def answered(
     before: WorkflowInstance, answer: Answer, events: Sequence[WorkflowEvent], now_ms: int
-) -> Transition | None:
-    """What a runner's answer does; ``None`` for one that no transition belongs to."""
-    instance = replace(before, started_ms=before.started_ms or now_ms, version=before.version + 1)
+) -> Transition:
+    """What a runner's answer does."""
+    started_ms = before.started_ms or now_ms
+    instance = replace(before, started_ms=started_ms, stalled=None, stalls=0, version=before.version + 1)
     match answer:
         case StepComplete():
             return _step_completed(instance, answer, now_ms)
@@ -57,14 +62,24 @@ def answered(
         case WaitForEvent(event, timeout_s):
             wake_ms = None if timeout_s is None else now_ms + 1000 * timeout_s
             return _waiting(instance, event, wake_ms, events, now_ms)
-        case RunChild(workflow, child_input):
-            return _with_child(instance, workflow, child_input, now_ms)
+        case RunChild():
+            return _with_child(instance, answer, now_ms)
         case Complete(output):
             return _ended(instance, WorkflowStatus.COMPLETED, now_ms, output=output)
         case Fail(error, step_name):
             return _failed(instance, step_name, error, now_ms)
-        case UnknownAction():
-            return Transition(instance=instance)
+        case UnknownAction(action):
+            return stalled(replace(before, started_ms=started_ms), f"Unknown action: {action[:100]}", now_ms)
+
+
+def stalled(before: WorkflowInstance, reason: str, now_ms: int) -> Transition:
+    """The pass could not be made, for no fault of the workflow's."""
+    instance = replace(before, stalled=reason, stalls=before.stalls + 1, version=before.version + 1)
+    return Transition(instance=instance, resume_ms=now_ms + _pause_ms(instance, before.stalls, STALL_MAX_MS))
+
+
+def unchanged(instance: WorkflowInstance) -> Transition:
+    return Transition(instance=instance, resume_ms=instance.wake_ms)
 
 
 def woken(before: WorkflowInstance, events: Sequence[WorkflowEvent], now_ms: int) -> Transition | None:
@@ -83,17 +98,29 @@ def woken(before: WorkflowInstance, events: Sequence[WorkflowEvent], now_ms: int
 
 
 def cancelled(before: WorkflowInstance, now_ms: int) -> Transition | None:
-    """``None`` for one that is over already."""
+    """Its end, and soon that of the child it waits for; ``None`` for one that is over already."""
     if before.status.is_final:
         return None
     instance = replace(before, version=before.version + 1)
-    return _ended(instance, WorkflowStatus.CANCELLED, now_ms)
+    ended = _ended(instance, WorkflowStatus.CANCELLED, now_ms)
+    child = _awaited_child(before)
+    return ended if child is None else replace(ended, jobs=(_cancelling(child),))
 
 
 def child_id(parent: WorkflowInstance) -> str:
     """The same each time the parent comes to this point, so that a child never begins twice."""
     digest = hashlib.sha256(f"{parent.id}:{parent.current_step}".encode()).hexdigest()
     return f"wf_{digest[:16]}"
+
+
+def _awaited_child(instance: WorkflowInstance) -> str | None:
+    """The id of the child that an instance waits for."""
+    waiting_for = instance.waiting_for or ""
+    return waiting_for.rpartition(":")[2] if waiting_for.startswith(CHILD_PREFIX) else None
+
+
+def _cancelling(workflow_id: str) -> NewJob:
+    return NewJob(name=CANCEL_JOB, payload=msgspec.Raw(_encoder.encode({"id": workflow_id})))
 
 
 def _step_completed(instance: WorkflowInstance, answer: StepComplete, now_ms: int) -> Transition:
@@ -124,16 +151,16 @@ def _waiting(
     return Transition(instance=waiting, resume_ms=wake_ms)
 
 
-def _with_child(parent: WorkflowInstance, workflow: str, child_input: msgspec.Raw, now_ms: int) -> Transition:
+def _with_child(parent: WorkflowInstance, wanted: RunChild, now_ms: int) -> Transition:
     child = WorkflowInstance(
         id=child_id(parent),
-        name=workflow,
-        input=child_input,
+        name=wanted.workflow,
+        input=wanted.input,
         created_ms=now_ms,
         parent_id=parent.id,
-        max_retries=parent.max_retries,
+        max_retries=wanted.max_retries,
     )
-    waiting = replace(parent, status=WorkflowStatus.WAITING, waiting_for=f"{_CHILD}{workflow}:{child.id}")
+    waiting = replace(parent, status=WorkflowStatus.WAITING, waiting_for=_end_of(child))
     return Transition(instance=waiting, children=(child,))
 
 
@@ -145,11 +172,12 @@ def _failed(instance: WorkflowInstance, step_name: str, error: str, now_ms: int)
         name=step_name, status=StepStatus.FAILED, recorded_ms=now_ms, error=error, retry_count=failures + 1
     )
     running = replace(instance, status=WorkflowStatus.RUNNING, steps=(*instance.steps, step))
-    return Transition(instance=running, records=(step,), resume_ms=now_ms + _pause_ms(instance, failures))
+    pause_ms = _pause_ms(instance, failures, RETRY_MAX_MS)
+    return Transition(instance=running, records=(step,), resume_ms=now_ms + pause_ms)
 
 
 def _received(instance: WorkflowInstance, event: WorkflowEvent, now_ms: int) -> Transition:
-    is_child = event.name.startswith(_CHILD)
+    is_child = event.name.startswith(CHILD_PREFIX)
     name = event.name.rpartition(":")[0] if is_child else f"event:{event.name}"
     recorded = _recorded(instance, name, StepStatus.COMPLETED, event.data, now_ms)
     return replace(recorded, taken=(event.number,))
@@ -198,16 +226,20 @@ def _news_for_parent(instance: WorkflowInstance) -> tuple[SentEvent, ...]:
     if instance.parent_id is None:
         return ()
     outcome = {"status": instance.status, "output": instance.output, "error": instance.error}
-    name = f"{_CHILD}{instance.name}:{instance.id}"
-    return (SentEvent(instance.parent_id, name, msgspec.Raw(_encoder.encode(outcome))),)
+    return (SentEvent(instance.parent_id, _end_of(instance), msgspec.Raw(_encoder.encode(outcome))),)
+
+
+def _end_of(child: WorkflowInstance) -> str:
+    """The event that is the end of a child."""
+    return f"{CHILD_PREFIX}{child.name}:{child.id}"
 
 
 def _first(events: Sequence[WorkflowEvent], name: str) -> WorkflowEvent | None:
     return next((event for event in events if event.name == name), None)
 
 
-def _pause_ms(instance: WorkflowInstance, failures: int) -> int:
+def _pause_ms(instance: WorkflowInstance, failures: int, longest_ms: int) -> int:
     """Growing, and not the same for all that failed together."""
     digest = hashlib.sha256(f"{instance.id}:{instance.version}".encode()).digest()
     share = 0.5 + digest[0] / 512
-    return int(share * min(RETRY_MAX_MS, RETRY_FIRST_MS * 2**failures))
+    return int(share * min(longest_ms, RETRY_FIRST_MS * 2 ** min(failures, 30)))

@@ -21,9 +21,7 @@ FRESH = WorkflowInstance(id="wf_0f3a91c25d7e4b18", name="onboard", input=Raw(b"{
 
 
 def after(instance: WorkflowInstance, answer: Any, *events: WorkflowEvent, now_ms: int = NOW_MS) -> Transition:
-    transition = answered(instance, parse_answer(answer), events, now_ms)
-    assert transition is not None
-    return transition
+    return answered(instance, parse_answer(answer), events, now_ms)
 
 
 def test_a_completed_step_is_recorded_and_counted() -> None:
@@ -142,7 +140,9 @@ def test_an_answer_that_makes_no_sense_is_a_failure(answer: Any, error: str) -> 
 def test_an_action_nobody_knows_changes_nothing_but_the_start() -> None:
     transition = after(FRESH, {"action": "dance"})
 
-    assert transition.instance == replace(FRESH, started_ms=NOW_MS, version=1)
+    reason = "Unknown action: dance"
+    assert transition.instance == replace(FRESH, started_ms=NOW_MS, stalled=reason, stalls=1, version=1)
+    assert transition.resume_ms is not None
 
 
 def test_a_child_is_waited_for_and_its_end_is_news_for_the_parent() -> None:
@@ -187,6 +187,8 @@ def test_a_cancelled_child_is_news_as_well() -> None:
         ("", None),
         (60, None),
         ("-1s", None),
+        ("36500d", 3_153_600_000),
+        ("36501d", None),
     ],
 )
 def test_durations(text: Any, seconds: int | None) -> None:

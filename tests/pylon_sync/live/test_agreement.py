@@ -21,6 +21,9 @@ from pylon_sync.live import LiveQuery, Selection
 from tests.strategies.documents import app
 from tests.strategies.live_queries import OPTIONAL, POOLS, STORED, THING, many_things, orders, wheres
 from tests.support.engines import postgres
+from tests.support.postgres import POOL_DRAWS
+
+pytestmark = POOL_DRAWS
 
 MANIFEST = parse_manifest(jsontext.encode(app(entities=[THING])))
 ENTITY = MANIFEST.entity("Thing")

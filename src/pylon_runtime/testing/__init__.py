@@ -1,0 +1,11 @@
+"""What an app is tested with: a real server of its own in memory, and somebody who uses it.
+
+Owns the fixtures of pytest (``plugin``) and the server that ``pylon test`` starts for each file. Everything here
+stands outside of the server it talks to; nothing of the server imports it.
+"""
+
+from pylon_core.errors import PylonError
+from pylon_runtime.testing.client import Chunk, PylonClient, Streamed
+from pylon_runtime.testing.server import InMemoryServer
+
+__all__ = ["Chunk", "InMemoryServer", "PylonClient", "PylonError", "Streamed"]
