@@ -28,7 +28,7 @@ from pylon_functions.traces import Trace
 
 LOOK_S = 0.25
 """How often a call that waits looks whether anybody still wants its answer."""
-VERDICT_S = 1.0
+VERDICT_S = 2.0
 """Within which a child is ended that a late handler keeps from doing anything else."""
 ABANDON_S = 0.25
 """How long a child may take to accept that a call is given up."""

@@ -123,7 +123,7 @@ class Outlet(Protocol):
     """Where a body goes while it is made. Nothing here waits; any thread may call."""
 
     def write(self, piece: bytes) -> bool:
-        """Send it as soon as the client takes it; false when it was dropped, because too much is unsent already."""
+        """Send it as soon as the client takes it; false: it was dropped, since too much is unsent already."""
 
     def is_gone(self) -> bool:
         """Whether nobody takes any more."""

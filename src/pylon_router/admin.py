@@ -9,12 +9,14 @@ from typing import Any
 from pylon_core.errors import PylonError
 from pylon_core.manifest import EntityDef
 from pylon_http import Response
+from pylon_http.workflows import instance_to_wire
 from pylon_router.context import Call, RouterContext, require_admin
 from pylon_router.jobs import to_wire
 from pylon_router.table import ANY_METHOD, Route, refuse_method
 
 SESSIONS_MAX = 1000
 JOBS_MAX = 1000
+WORKFLOWS_MAX = 1000
 PREVIEW_CHARS = 12
 
 Entries = list[dict[str, Any]]
@@ -81,6 +83,12 @@ def _scheduler(ctx: RouterContext) -> Entries:
     return [] if ctx.jobs is None else [{"id": entry["name"], **entry} for entry in ctx.jobs.schedules()]
 
 
+def _workflows(ctx: RouterContext) -> Entries:
+    if ctx.workflows is None:
+        return []
+    return [instance_to_wire(instance) for instance in ctx.workflows.page(None, None, WORKFLOWS_MAX).instances]
+
+
 def _nothing_yet(_ctx: RouterContext) -> Entries:
     return []
 
@@ -93,7 +101,7 @@ AUTH_TABLES: Mapping[str, Table] = {
 }
 OPS_TABLES: Mapping[str, Table] = {
     "jobs": _jobs,
-    "workflows": _nothing_yet,
+    "workflows": _workflows,
     "scheduler": _scheduler,
     "search_indexes": _search_indexes,
 }

@@ -80,7 +80,7 @@ def test_selling(pylon_client):
 """
 WITHOUT_INSTALLED_PLUGINS = {
     "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
-    "PYTEST_PLUGINS": "pylon_runtime.testing.plugin",
+    "PYTEST_PLUGINS": "pylon_runtime.pytest_plugin",
     "PYTEST_ADDOPTS": "-p no:cacheprovider",
 }
 

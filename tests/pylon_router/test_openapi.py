@@ -133,6 +133,8 @@ def test_only_the_administrators_routes_demand_a_token(api: DataApi) -> None:
         *("/api/jobs", "/api/jobs/stats", "/api/jobs/dead", "/api/jobs/{id}"),
         *("/api/jobs/dead/{id}/retry", "/api/jobs/{id}/cancel"),
         *("/api/scheduler", "/api/scheduler/trigger/{name}"),
+        *("/api/workflows", "/api/workflows/definitions", "/api/workflows/start", "/api/workflows/{id}"),
+        *("/api/workflows/{id}/advance", "/api/workflows/{id}/event", "/api/workflows/{id}/cancel"),
     }
     assert document["security"] == [{}, {"bearer": []}]
 

@@ -9,6 +9,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from msgspec import Raw
+
 from pylon_auth import ADMIN, ANONYMOUS, AuthContext, CookieConfig, SessionStore
 from pylon_core import jsontext
 from pylon_core.clock import Clock, SystemClock
@@ -17,14 +19,26 @@ from pylon_core.manifest import AppManifest, parse_manifest
 from pylon_functions.invocation import Invocation
 from pylon_functions.registry import FunctionDefinition, FunctionKind
 from pylon_functions.traces import CallTrace, TracedOutcome
-from pylon_http import Answer, DataStore, Download, PendingResponse, Response, StreamedResponse, Upload
+from pylon_http import (
+    Answer,
+    DataStore,
+    Download,
+    PendingResponse,
+    PushedResponse,
+    Response,
+    StreamedResponse,
+    Upload,
+)
 from pylon_http.jobs import NewJob
+from pylon_http.workflows import WorkflowDefinition, WorkflowInstance
 from pylon_policy import PolicyEngine
 from pylon_router import Caller, RouterContext, dispatch
 from pylon_runtime.jobs import Task
+from pylon_runtime.workflows.engine import WorkflowEngine
 from pylon_storage import EphemeralStore, SqlSessionBackend
 from pylon_storage.files import FileLibrary, LocalStorage, SqlFileIndex
 from pylon_storage.statements import Tables
+from pylon_storage.workflows import SqlWorkflowStore
 from tests.strategies.documents import Document, app, entity, field, relation
 from tests.support.data_api import OWNED, SIGNED_IN, optional, rules, watched_fields
 from tests.support.job_stores import EVERY_MINUTE, background_jobs
@@ -190,6 +204,22 @@ class OneFunction:
         ]
 
 
+class OneWorkflow:
+    """A runner that has one workflow, and never runs it."""
+
+    def definitions(self) -> list[WorkflowDefinition]:
+        return [WorkflowDefinition(f"{MARK}workflow")]
+
+    def find(self, name: str) -> WorkflowDefinition | None:
+        return next((found for found in self.definitions() if found.name == name), None)
+
+    def make_pass(self, instance: WorkflowInstance, timeout_s: float) -> Any:
+        raise AssertionError("nothing runs here")
+
+
+CANCELLED_WORKFLOW = "wf_00000000000000ff"
+
+
 class PolicyWorld:
     """The app over a store of its own, reached through the router without a server."""
 
@@ -216,6 +246,9 @@ class PolicyWorld:
         self.files = FileLibrary(LocalStorage(folder), SqlFileIndex(tables), clock, secrets.token_bytes)
         jobs = background_jobs(tables, OneFunction(), clock, (Task(f"{MARK}schedule", EVERY_MINUTE, "tick"),))
         jobs.store.enqueue(NewJob(name=f"{MARK}job", queue="marked"))
+        workflows = WorkflowEngine(SqlWorkflowStore(tables, clock), (OneWorkflow(),), clock, secrets.token_bytes)
+        workflows.begin(CANCELLED_WORKFLOW, f"{MARK}workflow", Raw(b"{}"))
+        workflows.cancel(CANCELLED_WORKFLOW)
         self.ctx = RouterContext(
             manifest=manifest,
             store=self.store,
@@ -226,6 +259,7 @@ class PolicyWorld:
             functions=OneFunction(),
             files=self.files,
             jobs=jobs,
+            workflows=workflows,
         )
         self.store.transact(lambda tx: [tx.insert(name, data, row_id) for name, row_id, data in rows])
 
@@ -254,7 +288,7 @@ def _finished(answer: Answer, body: bytes) -> Response:
             return answer
         case PendingResponse():
             return answer.wait()
-        case StreamedResponse():
+        case StreamedResponse() | PushedResponse():
             return answer.whole()
         case Upload(begin, render):
             draft = begin("upload.txt", "text/plain")

@@ -9,8 +9,6 @@ import { Console } from "node:console";
 
 const SERVER_SECRET =
   /^(PYLON_ADMIN_TOKEN|DATABASE_URL|PG(PASSWORD|PASSFILE|SERVICE|SERVICEFILE|SSLCERT|SSLKEY)|PYLON_\w*(SECRET|PEPPER|PRIVATE_KEY|ENCRYPTION_KEY)\w*)$/;
-/** Names, and beginnings of names that end in `*`, with commas between them. The server sets it. */
-const ALLOWED = "PYLON_FN_ENV";
 const PREFIXED = ["warn", "error", "debug"] as const;
 
 export function guardProcess(): void {
@@ -18,13 +16,13 @@ export function guardProcess(): void {
   process.stdout.write = process.stderr.write.bind(process.stderr);
   process.on("unhandledRejection", (reason) => console.error("Unhandled rejection:", reason));
   process.on("uncaughtException", (error) => console.error("Uncaught exception:", error));
-  const mayStay = visible(process.env[ALLOWED]);
+  const mayStay = visible(process.env.PYLON_FN_ENV);
   for (const name of Object.keys(process.env)) {
     if (SERVER_SECRET.test(name) || !mayStay(name)) delete process.env[name];
   }
 }
 
-/** Which names functions may see: of everything, when there is no list. */
+/** Which names functions may see. The server's list has names and, ending in `*`, beginnings of names. */
 function visible(list: string | undefined): (name: string) => boolean {
   if (!list) return () => true;
   const entries = list.split(",");

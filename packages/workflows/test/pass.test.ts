@@ -171,6 +171,31 @@ describe("a pass", () => {
     expect(await pass(inside)).toMatchObject({ action: "fail", step_name: "a" });
   });
 
+  test("begins the same workflow each time a step is tried, and another for each start", async () => {
+    const begun: string[] = [];
+    const workflows = {
+      start: async (_name: string, _input: unknown, { id = "" } = {}) => {
+        begun.push(id);
+        return id;
+      },
+    };
+    const tools = { workflows, env: {} } as unknown as ServerTools;
+    const fn: WorkflowFunction<unknown, unknown> = (ctx, { step }) =>
+      step("a", async () => [await ctx.workflows.start("x"), await ctx.workflows.start("x"), await ctx.workflows.start("y")]);
+
+    await pass(fn, 0, [], tools);
+    await pass(fn, 0, [], tools);
+
+    expect(begun.slice(0, 3)).toEqual(begun.slice(3));
+    expect(new Set(begun).size).toBe(3);
+    expect(begun.every((id) => /^wf_[0-9a-f]{16}$/.test(id))).toBe(true);
+    expect(await pass((ctx) => ctx.workflows.cancel("wf_1"), 0, [], tools)).toMatchObject({ action: "fail" });
+  });
+
+  test("blames the step for a value that is no JSON", async () => {
+    expect(await pass((_, { step }) => step("a", async () => 1n))).toMatchObject({ action: "fail", step_name: "a" });
+  });
+
   test("shows the author the request in camel case", async () => {
     const answer = await pass((ctx) => [ctx.id, ctx.name, ctx.input, ctx.currentStep, ctx.completedSteps], 0);
 

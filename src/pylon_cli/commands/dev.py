@@ -14,6 +14,7 @@ from pathlib import Path
 from queue import SimpleQueue
 
 import click
+from msgspec.structs import replace as replace_members
 
 from pylon_cli import watching
 from pylon_cli.app_source import AppSource, entry_member
@@ -22,10 +23,10 @@ from pylon_cli.codegen.keeper import ClientKeeper
 from pylon_cli.codegen.writing import write_client_beside
 from pylon_cli.env_files import EnvFiles
 from pylon_cli.function_files import python_modules
-from pylon_cli.output import Output, diagnostics_of
+from pylon_cli.output import Output, diagnostics_of, problem
 from pylon_cli.serving import app_folder, await_next, environment, stop_signals, tune_process
 from pylon_core.clock import SystemClock
-from pylon_core.diagnostics import Diagnostic, Severity, Span
+from pylon_core.diagnostics import Diagnostic, Span
 from pylon_core.errors import PylonError
 from pylon_core.exit_codes import ExitCode
 from pylon_functions.registry import FileProblem
@@ -315,6 +316,6 @@ class _DevSession:
             self._output.diagnostics(diagnostics)
 
 
-def _in_words(problem: FileProblem, folder: Path) -> Diagnostic:
-    where = Span(file=str(folder / problem.file), line=problem.line)
-    return Diagnostic(Severity.ERROR, "FUNCTION_FILE_ERROR", problem.message, span=where)
+def _in_words(wrong: FileProblem, folder: Path) -> Diagnostic:
+    where = Span(file=str(folder / wrong.file), line=wrong.line)
+    return replace_members(problem("FUNCTION_FILE_ERROR", wrong.message), span=where)

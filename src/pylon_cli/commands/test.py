@@ -9,7 +9,6 @@ from pylon_cli.output import Output
 from pylon_cli.serving import app_folder
 from pylon_cli.testing.files import CaseFile, Language, find_test_files, find_test_folder
 from pylon_cli.testing.running import FileResult, Runner, has_pytest
-from pylon_core.diagnostics import Diagnostic, Severity
 from pylon_core.exit_codes import ExitCode
 from pylon_runtime.app_folder import AppFolder
 from pylon_runtime.config import FUNCTIONS_DIR
@@ -46,9 +45,7 @@ def _runnable(output: Output, folder: AppFolder, files: list[CaseFile]) -> list[
     if python and has_functions and has_pytest():
         return files
     if python and has_functions:
-        words = f"{len(python)} files of tests in Python are left out: pytest is not installed."
-        hint = "Install it with `pip install pytest`."
-        output.diagnostics([Diagnostic(Severity.WARNING, "TEST_WITHOUT_PYTEST", words, hint=hint)])
+        output.aside(f"{len(python)} files of tests in Python are left out; `pip install pytest` to run them.")
     return [file for file in files if file.language is not Language.PYTHON]
 
 

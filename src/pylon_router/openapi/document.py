@@ -14,6 +14,7 @@ from pylon_router.openapi.entity_schemas import EntitySchemas, field_schema
 from pylon_router.openapi.job_operations import job_operations
 from pylon_router.openapi.operation import ERROR, ERROR_SCHEMA, REFUSAL_RESPONSE, Operation
 from pylon_router.openapi.schema import JSON_OBJECT, STRING, YES, Schema, partial_record, reference, whole
+from pylon_router.openapi.workflow_operations import workflow_operations
 
 VERSION = "3.0.3"
 
@@ -46,7 +47,8 @@ def openapi_document(manifest: AppManifest) -> dict[str, Any]:
 def _operations(manifest: AppManifest, components: dict[str, Schema]) -> Iterator[tuple[str, str, Operation]]:
     """Method, pattern and description; entities and actions are named in the pattern, and their shapes put into
     ``components``."""
-    for (method, pattern), operation in {**app_operations(manifest), **job_operations()}.items():
+    fixed = {**app_operations(manifest), **job_operations(), **workflow_operations()}
+    for (method, pattern), operation in fixed.items():
         yield method, pattern, operation
     secrets = secret_fields(manifest)
     for entity in manifest.entities:

@@ -1,6 +1,6 @@
 """What an app is tested with: a real server of its own in memory, and somebody who uses it.
 
-Owns the fixtures of pytest (``plugin``) and the server that ``pylon test`` starts for each file. Everything here
+The fixtures of pytest (``pylon_runtime.pytest_plugin``) and ``pylon test`` are made of these. Everything here
 stands outside of the server it talks to; nothing of the server imports it.
 """
 

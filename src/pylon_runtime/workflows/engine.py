@@ -87,8 +87,9 @@ class WorkflowEngine:
 
     def start(self, name: str, given: msgspec.Raw) -> str:
         """Begin an instance; its id. Raises PylonError WORKFLOW_START_FAILED for a workflow that nobody has."""
-        if not is_name(name) or not self._is_had(name):
+        if not is_name(name):
             raise PylonError("WORKFLOW_START_FAILED", _not_registered(name))
+        self._check_had(name)
         workflow_id = f"wf_{self._random_bytes(8).hex()}"
         self.begin(workflow_id, name, given)
         return workflow_id
@@ -280,17 +281,18 @@ class WorkflowEngine:
             raise PylonError("WORKFLOW_ADVANCE_FAILED", "Workflow not found")
         return instance
 
-    def _is_had(self, name: str) -> bool:
-        """Raises WORKFLOW_START_FAILED 503 while that cannot be known."""
+    def _check_had(self, name: str) -> None:
+        """Raises WORKFLOW_START_FAILED: 400 when nobody has the workflow, 503 while that cannot be known."""
+        reason: str | None = None
         for runner in self._runners:
             try:
                 if runner.find(name) is not None:
-                    return True
-            except RunnerAbsent:
-                continue
+                    return
+            except RunnerAbsent as absent:
+                reason = str(absent)
             except RunnerAway as away:
                 raise PylonError("WORKFLOW_START_FAILED", str(away), status=503) from away
-        return False
+        raise PylonError("WORKFLOW_START_FAILED", _not_registered(name), hint=reason)
 
     def _with_retries(self, answer: Answer) -> Answer:
         if isinstance(answer, RunChild):

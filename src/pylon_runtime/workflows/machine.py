@@ -48,9 +48,7 @@ CANCEL_JOB = "pylon.workflow.cancel"
 _encoder = msgspec.json.Encoder()
 
 
-def answered(
-    before: WorkflowInstance, answer: Answer, events: Sequence[WorkflowEvent], now_ms: int
-) -> Transition:
+def answered(before: WorkflowInstance, answer: Answer, events: Sequence[WorkflowEvent], now_ms: int) -> Transition:
     """What a runner's answer does."""
     started_ms = before.started_ms or now_ms
     instance = replace(before, started_ms=started_ms, stalled=None, stalls=0, version=before.version + 1)

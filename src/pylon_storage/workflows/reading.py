@@ -45,9 +45,7 @@ def events(statements: Statements, workflow_id: str) -> list[WorkflowEvent]:
     ]
 
 
-def page(
-    statements: Statements, status: WorkflowStatus | None, after: str | None, limit: int
-) -> WorkflowPage:
+def page(statements: Statements, status: WorkflowStatus | None, after: str | None, limit: int) -> WorkflowPage:
     """Newest first; nothing behind an instance that there is not."""
     found = _sizes(statements, status, after, limit + 1)
     ids: list[str] = []
@@ -63,9 +61,7 @@ def page(
     )
 
 
-def _sizes(
-    statements: Statements, status: WorkflowStatus | None, after: str | None, limit: int
-) -> list[Columns]:
+def _sizes(statements: Statements, status: WorkflowStatus | None, after: str | None, limit: int) -> list[Columns]:
     terms: list[str] = []
     params: list[Any] = []
     if status is not None:

@@ -4,6 +4,7 @@ import os
 import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ import pytest
 from pylon_runtime.testing import InMemoryServer
 from tests.pylon_runtime.testing.apps import write_app
 
-PLUGIN = "pylon_runtime.testing.plugin"
+PLUGIN = "pylon_runtime.pytest_plugin"
 TEN_LINES = """
 import pytest
 from pylon_runtime.testing import PylonClient, PylonError
@@ -46,6 +47,23 @@ def app(tmp_path: Path) -> Path:
     app = write_app(tmp_path / "lots")
     (app / "tests").mkdir()
     return app
+
+
+def test_pytest_finds_the_fixtures_by_itself() -> None:
+    project = tomllib.loads((Path(__file__).parents[3] / "pyproject.toml").read_text())["project"]
+
+    assert project["entry-points"]["pytest11"] == {"pylon": PLUGIN}
+
+
+def test_projects_that_do_not_use_it_hardly_notice_it() -> None:
+    script = (
+        f"import sys, pytest; before = set(sys.modules); import {PLUGIN}; "
+        "print(sorted(name for name in set(sys.modules) - before if name.startswith('pylon')))"
+    )
+
+    run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+
+    assert run.stdout.strip() == str(["pylon_runtime", PLUGIN])
 
 
 def test_ten_lines_test_a_function_and_each_test_has_an_empty_database(app: Path) -> None:

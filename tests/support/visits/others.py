@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 
+from tests.support.policy_world import CANCELLED_WORKFLOW, MARK
 from tests.support.visits.visit import (
     ABSENT,
     BAD,
@@ -35,6 +36,20 @@ def _jobs_for_the_admin(admin: Callable[[Seen], dict[str, Seen]]) -> Iterator[Vi
     trigger = "/api/scheduler/trigger/<name>"
     yield post(trigger, "/api/scheduler/trigger/nope", None, admin(ABSENT))
     yield get("/api/admin/ops/<table>", "/api/admin/ops/scheduler", admin(seen("schedule")))
+
+
+def _workflows_for_the_admin(admin: Callable[[Seen], dict[str, Seen]]) -> Iterator[Visit]:
+    one = f"/api/workflows/{CANCELLED_WORKFLOW}"
+    yield get("/api/workflows", "/api/workflows", admin(seen("workflow")))
+    yield get("/api/workflows/definitions", "/api/workflows/definitions", admin(seen("workflow")))
+    yield get("/api/workflows/<id>", one, admin(seen("workflow")))
+    yield get("/api/workflows/<id>", "/api/workflows/wf_1", admin(ABSENT))
+    yield post("/api/workflows/start", "/api/workflows/start", {"name": f"{MARK}workflow"}, admin(CREATED))
+    yield post("/api/workflows/start", "/api/workflows/start", {"name": "nope"}, admin(BAD))
+    for verb, body, sees in (("advance", None, OK), ("event", {"event": "x"}, BAD), ("cancel", None, OK)):
+        yield post(f"/api/workflows/<id>/{verb}", f"{one}/{verb}", body, admin(sees))
+        yield post(f"/api/workflows/<id>/{verb}", f"/api/workflows/wf_1/{verb}", body, admin(BAD))
+    yield get("/api/admin/ops/<table>", "/api/admin/ops/workflows", admin(seen("workflow")))
 
 
 def for_the_admin() -> Iterator[Visit]:
@@ -74,6 +89,7 @@ def for_the_admin() -> Iterator[Visit]:
         yield Visit("PUT", pattern, f"/api/admin/{group}/{name}", everyone(NOT_ALLOWED), {})
         yield get(pattern, f"/api/admin/{group}/nope", admin(ABSENT))
     yield from _jobs_for_the_admin(admin)
+    yield from _workflows_for_the_admin(admin)
     yield get("/api/fn", "/api/fn", admin(seen("function")))
     yield get("/api/fn/traces", "/api/fn/traces", admin(seen("function")))
 

@@ -1,6 +1,7 @@
 """The fixtures of pytest: ``pylon_app``, a server of the app, and ``pylon_client``, who uses it.
 
-pytest loads this module in every project of the environment, so it imports nothing else until a test asks.
+pytest loads this module in every project of the environment, so it stands apart from what the fixtures are made of
+and imports that when a test asks.
 """
 
 import os
