@@ -156,6 +156,7 @@ def test_a_wheel_carries_the_typescript_and_an_editable_install_does_not(
         str(ROOT / "packages/sync/dist/sync.js"): "pylon_runtime/client/sync.js",
         str(ROOT / "packages/functions/src"): "pylon_functions/typescript",
         str(ROOT / "packages/sdk/src"): "pylon_runtime/sdk",
+        str(ROOT / "packages/workflows/src"): "pylon_functions/typescript/workflows",
     }
     assert build_data["force_include"] == (included if carried else {})
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from pylon_cli.main import cli
 from pylon_core.clock import SystemClock
 from pylon_runtime.app_folder import AppFolder, load_manifest
-from pylon_runtime.application import build
+from pylon_runtime.composition import build
 from pylon_runtime.config import ServerConfig
 
 environ = {"PYLON_DEV_MODE": "1", "PYLON_EXTRA_PORTS": "0", "PYLON_PORT": "0"}

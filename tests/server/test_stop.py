@@ -14,7 +14,7 @@ import pytest
 
 from pylon_core.clock import SystemClock
 from pylon_runtime.app_folder import AppFolder, load_manifest
-from pylon_runtime.application import build
+from pylon_runtime.composition import build
 from pylon_runtime.config import ServerConfig
 from tests.pylon_runtime.server_rig import open_descriptors, post
 from tests.server.rig import GATED_MUTATION, MARK, Server, marked, returning, serving, write_app, write_function

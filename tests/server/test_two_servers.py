@@ -10,7 +10,8 @@ import pytest
 
 from pylon_core.clock import SystemClock
 from pylon_runtime.app_folder import AppFolder, load_manifest
-from pylon_runtime.application import Application, build
+from pylon_runtime.application import Application
+from pylon_runtime.composition import build
 from pylon_runtime.config import ServerConfig
 from tests.server.rig import notes_app, returning, write_app
 from tests.support.sockets import WireClient

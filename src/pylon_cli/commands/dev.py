@@ -31,7 +31,8 @@ from pylon_core.errors import PylonError
 from pylon_core.exit_codes import ExitCode
 from pylon_functions.registry import FileProblem
 from pylon_runtime.app_folder import AppFolder, LoadedManifest
-from pylon_runtime.application import Application, build
+from pylon_runtime.application import Application
+from pylon_runtime.composition import build
 from pylon_runtime.config import ServerConfig
 from pylon_runtime.logs import configure_logs
 from pylon_runtime.threads import spawn

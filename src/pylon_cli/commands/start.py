@@ -13,7 +13,8 @@ from pylon_cli.serving import app_folder, await_next, environment, stop_signals,
 from pylon_core.clock import SystemClock
 from pylon_core.exit_codes import ExitCode
 from pylon_runtime.app_folder import AppFolder
-from pylon_runtime.application import Application, build
+from pylon_runtime.application import Application
+from pylon_runtime.composition import build
 from pylon_runtime.config import ServerConfig
 from pylon_runtime.logs import configure_logs
 
