@@ -1,6 +1,6 @@
 # Two commands are enough: `make demo` to see it, `make test` to check it.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo todo test check format soak bench bench-data dist clean
+.PHONY: help setup demo todo store test check format soak bench bench-data dist clean
 
 PYTHON ?= python3.11
 BIN := .venv/bin
@@ -17,6 +17,9 @@ demo: .venv/.ready ## Run the chat example and print its address
 
 todo: examples/todo/public/index.html ## Run the todo example in React and print its address
 	@$(BIN)/pylon dev examples/todo
+
+store: examples/store/public/index.html examples/store/.env ## Run the shop example in React and print its address
+	@$(BIN)/pylon dev examples/store
 
 test: check ## Lint, types, layers and every test
 	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal
@@ -44,7 +47,7 @@ bench-data: .venv/.ready-for-tests ## Measure 10,000 against 1,000,000 rows on b
 	$(BIN)/python -m bench.data
 
 clean: ## Remove everything that can be made again
-	rm -rf .venv node_modules artifacts packages/sync/dist examples/todo/public .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv node_modules artifacts packages/sync/dist examples/todo/public examples/store/public .mypy_cache .pytest_cache .ruff_cache .hypothesis
 
 .venv/.ready: pyproject.toml
 	$(PYTHON) -m venv .venv || { echo "Install venv first: apt-get install python3-venv"; exit 1; }
@@ -59,6 +62,18 @@ clean: ## Remove everything that can be made again
 .venv/.ready-for-tests: .venv/.ready-for-npm
 	$(BIN)/pip install --quiet --editable '.[functions,crdt,dev]'
 	@touch $@
+
+STORE_SOURCES := examples/store/build.ts examples/store/functions/shop/pricing.ts \
+	$(wildcard examples/store/src/* examples/store/src/style/* packages/sync/src/* packages/react/src/*)
+
+examples/store/public/index.html: .venv/.ready-for-npm $(STORE_SOURCES)
+	$(BIN)/bun examples/store/build.ts
+
+# Secrets of its own for every checkout.
+examples/store/.env:
+	@umask 077; while read -r line; do case "$$line" in \
+	  *=random) echo "$${line%random}$$(od -An -tx1 -N24 /dev/urandom | tr -d ' \n')" ;; \
+	  *) echo "$$line" ;; esac; done < examples/store/env.example > $@
 
 TODO_SOURCES := examples/todo/build.ts $(wildcard examples/todo/src/* examples/todo/worker/*) \
 	$(wildcard packages/sync/src/* packages/react/src/* packages/loro/src/*)

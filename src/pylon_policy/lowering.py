@@ -1,6 +1,6 @@
 """Expression tree to formula: three-valued logic resolved into what must definitely hold.
 
-``_hold`` lowers an expression twice over, to "definitely true" (``wanted``) or "definitely false"; ``!`` swaps
+``hold`` lowers an expression twice over, to "definitely true" (``wanted``) or "definitely false"; ``!`` swaps
 the two, and an unknown result is what neither gives. Paths are resolved here against a ``Scope``, so a path
 that can never have a value is folded away before either form is emitted, and so is a comparison of an instant
 with what is none: it is unknown.

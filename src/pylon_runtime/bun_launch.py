@@ -4,7 +4,7 @@ import os
 from collections.abc import Callable
 
 from pylon_core.clock import Clock
-from pylon_runtime.bun_locate import INSTALL_BUN, find_bun, find_runtime_script, functions_environment
+from pylon_runtime.bun_locate import INSTALL_BUN, find_bun, find_runtime_script
 from pylon_runtime.function_child import FunctionChild
 from pylon_runtime.function_launch import (
     FunctionOptions,
@@ -12,8 +12,8 @@ from pylon_runtime.function_launch import (
     Sources,
     StartFailed,
     check_folder,
-    dying_with_parent,
     sources_of,
+    start_child,
 )
 
 _SUFFIXES = (".ts", ".js")
@@ -38,23 +38,10 @@ class BunLauncher:
             raise StartFailed("its script runtime.ts was not found; PYLON_FUNCTIONS_RUNTIME can name it")
         # Relative, because some published versions of the script take no absolute folder. No installing, because
         # a server must not fetch code for a mistyped import.
-        command = [
-            *dying_with_parent(),
-            str(bun),
-            "run",
-            "--no-install",
-            str(script),
-            os.path.relpath(options.folder, options.cwd),
-        ]
+        folder = os.path.relpath(options.folder, options.cwd)
+        command = [str(bun), "run", "--no-install", str(script), folder]
         try:
-            return FunctionChild(
-                command,
-                functions_environment(options.environ, options.visible),
-                options.cwd,
-                self._clock,
-                on_ended,
-                self._on_output,
-            )
+            return start_child(options, command, self._clock, on_ended, self._on_output)
         except OSError as error:
             raise StartFailed(f"Bun could not be started: {error.strerror}") from error
 

@@ -169,7 +169,8 @@ def _jobs(
 ) -> BackgroundJobs:
     clock, functions = context.clock, context.functions
     assert functions is not None
-    limits = JobLimits(config.job_workers, config.job_timeout_s, is_shared=isinstance(database, PostgresDatabase))
+    is_shared = isinstance(database, PostgresDatabase)
+    limits = JobLimits(config.jobs.workers, config.jobs.timeout_s, is_shared=is_shared)
     stores = JobStores(SqlJobStore(store.tables, clock), SqlScheduleStore(store.tables, clock))
     return BackgroundJobs(stores, functions, map(Task.of, loaded.manifest.schedules), limits, clock)
 
@@ -282,7 +283,7 @@ def _log_keeper(config: ServerConfig, store: AppStore, workflows: Workflows, clo
     chores = (
         Compactor(store.upkeep, clock, retention_s),
         OperationSweeper(store.upkeep, clock, retention_s),
-        JobSweeper(SqlJobStore(store.tables, clock), clock, config.job_retention_days),
+        JobSweeper(SqlJobStore(store.tables, clock), clock, config.jobs.retention_days),
         workflows.sweeper,
     )
     return LogKeeper(chores, clock)

@@ -14,6 +14,7 @@ from pylon_auth import CookieConfig, SameSite, default_cookie_name
 from pylon_runtime.file_config import FILE_SETTINGS, FileConfig
 from pylon_runtime.function_config import FUNCTION_SETTINGS, FunctionConfig
 from pylon_runtime.hosts import ANY, HostRule, host_name
+from pylon_runtime.job_config import JOB_SETTINGS, JobConfig
 from pylon_runtime.origins import OriginRule, origin, origin_host
 from pylon_runtime.settings import ConfigError, Setting, boolean, one_of, seconds, visible_ascii, whole
 from pylon_runtime.workflow_config import WORKFLOW_SETTINGS, WorkflowConfig
@@ -131,27 +132,10 @@ SYNC_RETENTION_DAYS = Setting(
     "Days for which a replica that was away can go on from where it was, and for which a push that is repeated is "
     "recognised.",
 )
-JOB_WORKERS = Setting(
-    "PYLON_JOB_WORKERS",
-    whole(0, 256),
-    "8",
-    "Background jobs that a server runs at once. One that waits for the network costs little; on Postgres a "
-    "mutation has a connection meanwhile. 0: this server runs none, others on the same database do.",
-)
-JOB_TIMEOUT = Setting(
-    "PYLON_JOB_TIMEOUT",
-    seconds(1, 86_400),
-    "300",
-    "Seconds that one attempt at a job may take. Queries and mutations have PYLON_FN_CALL_TIMEOUT also as jobs.",
-)
-JOB_RETENTION_DAYS = Setting(
-    "PYLON_JOB_RETENTION_DAYS",
-    whole(1, 3650),
-    "7",
-    "Days for which jobs that have ended can be looked at; dead ones for 30 at least.",
-)
 JWT_SECRET = Setting("PYLON_JWT_SECRET", str, "none", "Secret for JWT bearer tokens. Not available yet.")
-FUNCTIONS_DIR = Setting("PYLON_FUNCTIONS_DIR", Path, "functions", "Folder of the app's TypeScript functions.")
+FUNCTIONS_DIR = Setting(
+    "PYLON_FUNCTIONS_DIR", Path, "functions", "Folder of the app's functions, in TypeScript and Python."
+)
 FN_WORKERS = Setting("PYLON_FN_WORKERS", whole(1, 64), "1", "Processes that run functions.")
 FN_CALL_TIMEOUT = Setting("PYLON_FN_CALL_TIMEOUT", seconds(0.1, 3600), "30", "Seconds a function call may take.")
 EXTRA_PORTS = Setting(
@@ -198,9 +182,7 @@ SETTINGS: tuple[Setting[Any], ...] = (
     DATABASE_URL,
     DB_CONNECTIONS,
     SYNC_RETENTION_DAYS,
-    JOB_WORKERS,
-    JOB_TIMEOUT,
-    JOB_RETENTION_DAYS,
+    *JOB_SETTINGS,
     JWT_SECRET,
     FUNCTIONS_DIR,
     FN_WORKERS,
@@ -238,9 +220,7 @@ class ServerConfig:
     database_url: str | None = field(repr=False)
     db_connections: int
     sync_retention_days: int
-    job_workers: int
-    job_timeout_s: float
-    job_retention_days: int
+    jobs: JobConfig
     functions_dir: Path
     fn_workers: int
     fn_call_timeout_s: float
@@ -285,9 +265,7 @@ class ServerConfig:
             database_url=database_url,
             db_connections=DB_CONNECTIONS.read(environ),
             sync_retention_days=SYNC_RETENTION_DAYS.read(environ),
-            job_workers=JOB_WORKERS.read(environ),
-            job_timeout_s=JOB_TIMEOUT.read(environ),
-            job_retention_days=JOB_RETENTION_DAYS.read(environ),
+            jobs=JobConfig.from_env(environ),
             functions_dir=FUNCTIONS_DIR.read(environ),
             fn_workers=FN_WORKERS.read(environ),
             fn_call_timeout_s=FN_CALL_TIMEOUT.read(environ),

@@ -21,7 +21,8 @@ import msgspec
 
 from pylon_core.errors import PylonError
 from pylon_core.manifest import ManifestError, parse_manifest
-from pylon_runtime.bun_locate import INSTALL_BUN, find_bun, functions_environment
+from pylon_runtime.bun_locate import INSTALL_BUN, find_bun
+from pylon_runtime.function_environment import functions_environment
 
 ENTRY_FILE = "app.ts"
 ENTRY_SUFFIXES = frozenset({".ts", ".tsx", ".mts", ".js", ".jsx", ".mjs"})

@@ -1,4 +1,4 @@
-"""What starting a process with functions is, whatever language they are in; pure but for looking at files."""
+"""What starting a process with functions is, whatever language they are in. Any thread may call it."""
 
 import os
 import shutil
@@ -8,7 +8,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
+from pylon_core.clock import Clock
 from pylon_runtime.function_child import FunctionChild
+from pylon_runtime.function_environment import functions_environment
 
 
 @dataclass(frozen=True)
@@ -72,6 +74,18 @@ def sources_of(folder: Path, suffixes: tuple[str, ...]) -> Sources:
             )
     except OSError:
         return frozenset()
+
+
+def start_child(
+    options: FunctionOptions,
+    command: list[str],
+    clock: Clock,
+    on_ended: Callable[[], None],
+    on_output: Callable[[str], None],
+) -> FunctionChild:
+    """Run a command as a process of functions, which sees of the environment what they may. Raises ``OSError``."""
+    env = functions_environment(options.environ, options.visible)
+    return FunctionChild([*dying_with_parent(), *command], env, options.cwd, clock, on_ended, on_output)
 
 
 def dying_with_parent() -> list[str]:

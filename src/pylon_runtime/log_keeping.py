@@ -1,4 +1,5 @@
-"""The log keeper: a thread that has the change log compacted, and op ids forgotten that nobody will send again.
+"""The log keeper: a thread that has the change log compacted, and forgotten what nobody will ask for again: old op
+ids, jobs and workflows that ended.
 
 Apart from the housekeeper, whose reviews must not wait for a pass over a large log. Once a minute it asks each
 chore whether it is due, and does it in steps, with a pause after each in which everybody else writes. What fails

@@ -5,7 +5,6 @@ import sys
 from collections.abc import Callable
 
 from pylon_core.clock import Clock
-from pylon_runtime.bun_locate import functions_environment
 from pylon_runtime.function_child import FunctionChild
 from pylon_runtime.function_launch import (
     FunctionOptions,
@@ -13,8 +12,8 @@ from pylon_runtime.function_launch import (
     Sources,
     StartFailed,
     check_folder,
-    dying_with_parent,
     sources_of,
+    start_child,
 )
 
 _SUFFIXES = (".py",)
@@ -33,16 +32,9 @@ class PythonLauncher:
         check_folder(options, self.language, _SUFFIXES)
         folder = os.path.relpath(options.folder, options.cwd)
         # -P: no file of the app's may stand in for a module of the standard library's.
-        command = [*dying_with_parent(), sys.executable, "-P", "-m", "pylon_functions.python", folder]
+        command = [sys.executable, "-P", "-m", "pylon_functions.python", folder]
         try:
-            return FunctionChild(
-                command,
-                functions_environment(options.environ, options.visible),
-                options.cwd,
-                self._clock,
-                on_ended,
-                self._on_output,
-            )
+            return start_child(options, command, self._clock, on_ended, self._on_output)
         except OSError as error:
             raise StartFailed(f"Python could not be started: {error.strerror}") from error
 

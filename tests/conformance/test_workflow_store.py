@@ -437,8 +437,18 @@ def test_a_history_ends_somewhere(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> 
     rig.work()
 
     instance = rig.find(workflow_id)
-    assert (instance.status, len(instance.steps)) == (WorkflowStatus.FAILED, 5)
+    assert (instance.status, len(instance.steps)) == (WorkflowStatus.FAILED, 6)
     assert "at most 5 steps" in str(instance.error)
+
+
+def test_a_workflow_may_have_as_many_steps_as_are_allowed(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engine_module, "STEPS_MAX", 2)
+    rig.runner.max_retries = 0
+    workflow_id = rig.start(done("a"), done("b"), {"action": "complete", "output": "end"})
+
+    rig.work()
+
+    assert (rig.find(workflow_id).status, rig.find(workflow_id).error) == (WorkflowStatus.COMPLETED, None)
 
 
 def test_a_value_that_is_too_large_is_the_steps_failure(rig: Rig) -> None:

@@ -4,7 +4,7 @@ import sys
 
 from pylon_cli.main import main
 from pylon_core.clock import Clock
-from pylon_runtime import application
+from pylon_runtime import composition
 from pylon_runtime.config import ServerConfig
 from pylon_runtime.log_keeping import LogKeeper
 from pylon_runtime.stores import AppStore
@@ -32,5 +32,5 @@ def eager_log_keeper(config: ServerConfig, store: AppStore, workflows: Workflows
 
 
 if __name__ == "__main__":
-    application._log_keeper = eager_log_keeper
+    composition._log_keeper = eager_log_keeper
     sys.exit(main())

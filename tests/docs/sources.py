@@ -82,7 +82,8 @@ def codes() -> Codes:
             elif isinstance(node, ast.Constant) and not name.endswith(_WITH_OTHER_NAMES):
                 _note_constant(found, node.value)
     for path in (ROOT / "packages/functions/src").glob("*.ts"):
-        found.names |= set(_TYPESCRIPT_CODE.findall(_TYPESCRIPT_COMMENT.sub("", path.read_text())))
+        for value in _TYPESCRIPT_CODE.findall(_TYPESCRIPT_COMMENT.sub("", path.read_text())):
+            _note_constant(found, value)
     return found
 
 

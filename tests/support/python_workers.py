@@ -4,6 +4,7 @@ everything happens."""
 import os
 import threading
 from collections.abc import Iterable
+from contextlib import AbstractContextManager
 from typing import Any
 
 from pylon_functions.python import wire
@@ -41,6 +42,9 @@ class PythonWorkers:
 
     def replace(self, runner: Runner) -> None:
         raise AssertionError("a handler did not answer in time")
+
+    def isolated(self, _name: str, _deadline: float) -> AbstractContextManager[Runner]:
+        raise AssertionError("a handler kept its process from moving")
 
     def registry(self) -> Registry:
         return self.runner.registry

@@ -2,7 +2,8 @@
 
 import { readdirSync } from "node:fs";
 import { resolve } from "node:path";
-import type { FunctionEntry, FunctionKind, WorkflowEntryOptions } from "./protocol";
+import { problemOf } from "./problems";
+import type { FileProblem, FunctionEntry, FunctionKind, WorkflowEntryOptions } from "./protocol";
 import type { ArgSchemas } from "./validators";
 
 const MODULE = /\.(ts|js)$/;
@@ -22,26 +23,34 @@ export interface LoadedFunction {
 
 export type Registry = ReadonlyMap<string, LoadedFunction>;
 
+export interface LoadedFolder {
+  readonly registry: Registry;
+  /** Of files that were left out. */
+  readonly problems: readonly FileProblem[];
+}
+
 /**
  * Import every function file, in alphabetical order so that of two files with one stem the same one always
  * wins (`.ts` over `.js`). A file that fails to load is reported and left out. Throws when the directory
  * cannot be read.
  */
-export async function loadFunctions(directory: string): Promise<Registry> {
+export async function loadFunctions(directory: string): Promise<LoadedFolder> {
   const root = resolve(directory);
   const files = readdirSync(root).filter((file) => MODULE.test(file) && !NOT_A_FUNCTION.test(file));
   const registry = new Map<string, LoadedFunction>();
+  const problems: FileProblem[] = [];
   for (const file of files.sort()) {
     try {
       const loaded = asFunction((await import(resolve(root, file))).default, file);
       if (loaded === null) continue;
-      if (isTaken(registry, loaded)) console.error(`${file}: there is a function "${loaded.name}" already; left out.`);
+      if (isTaken(registry, loaded)) problems.push(takenName(loaded.name, file));
       else registry.set(loaded.name, loaded);
     } catch (error) {
       console.error(`Cannot load the function file ${file}:`, error);
+      problems.push(problemOf(error, file, root));
     }
   }
-  return registry;
+  return { registry, problems };
 }
 
 export function entriesOf(registry: Registry): FunctionEntry[] {
@@ -57,6 +66,12 @@ export function entriesOf(registry: Registry): FunctionEntry[] {
 function isTaken(registry: Registry, loaded: LoadedFunction): boolean {
   const before = registry.get(loaded.name);
   return before !== undefined && (before.kind === "workflow" || loaded.kind === "workflow");
+}
+
+function takenName(name: string, file: string): FileProblem {
+  const message = `There is a function "${name}" already; left out.`;
+  console.error(`${file}: ${message}`);
+  return { file, line: null, message };
 }
 
 /** A default export as a function, or null when the file is a plain helper module. */

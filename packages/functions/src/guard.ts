@@ -16,7 +16,7 @@ export function guardProcess(): void {
   process.stdout.write = process.stderr.write.bind(process.stderr);
   process.on("unhandledRejection", (reason) => console.error("Unhandled rejection:", reason));
   process.on("uncaughtException", (error) => console.error("Uncaught exception:", error));
-  const mayStay = visible(process.env.PYLON_FN_ENV);
+  const mayStay = visible(process.env["PYLON_FN_ENV"]);
   for (const name of Object.keys(process.env)) {
     if (SERVER_SECRET.test(name) || !mayStay(name)) delete process.env[name];
   }

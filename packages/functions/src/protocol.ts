@@ -69,6 +69,14 @@ export interface WorkflowEntryOptions {
   readonly file: string;
 }
 
+/** What keeps a file, or something in it, from being used; for its author. */
+export interface FileProblem {
+  /** Relative to the functions folder. */
+  readonly file: string;
+  readonly line: number | null;
+  readonly message: string;
+}
+
 export type DatabaseOp =
   | "get"
   | "list"
@@ -115,7 +123,14 @@ export type RequestFrame = { readonly call_id: string; readonly op_id: string } 
 );
 
 export type ChildFrame =
-  | { readonly type: "ready"; readonly functions: readonly FunctionEntry[]; readonly error?: string }
+  | {
+      readonly type: "ready";
+      readonly functions: readonly FunctionEntry[];
+      /** Of files that were left out; the rest runs. */
+      readonly problems?: readonly FileProblem[];
+      /** Nothing runs. */
+      readonly error?: string;
+    }
   | RequestFrame
   | { readonly type: "stream"; readonly call_id: string; readonly data: string; readonly event?: string }
   | { readonly type: "return"; readonly call_id: string; readonly value: unknown }

@@ -5,7 +5,7 @@
  * the server closes its stdin.
  */
 
-import { entriesOf, loadFunctions, type Registry } from "./discovery";
+import { entriesOf, type LoadedFolder, loadFunctions } from "./discovery";
 import { guardProcess } from "./guard";
 import { Invoker } from "./invoke";
 import { LineSplitter, parseHostFrame } from "./protocol";
@@ -19,15 +19,16 @@ async function main(directory: string): Promise<void> {
   guardProcess();
   providePackages(directory);
   const writer = new FrameWriter(STDOUT);
-  let registry: Registry;
+  let loaded: LoadedFolder;
   try {
-    registry = await loadFunctions(directory);
+    loaded = await loadFunctions(directory);
   } catch {
     writer.send({ type: "ready", functions: [], error: `Cannot read functions directory: ${directory}` });
     writer.flush();
     process.exit(0);
   }
-  writer.send({ type: "ready", functions: entriesOf(registry) });
+  const { registry, problems } = loaded;
+  writer.send({ type: "ready", functions: entriesOf(registry), problems });
   writer.flush();
   const requests = new HostRequests(writer);
   await serve(new Invoker(registry, requests, writer, process.env), requests);

@@ -1,6 +1,6 @@
 /**
- * Lets function files import this package and that of workflows without installing them: the copies beside the
- * runtime answer for their names, unless the app has its own.
+ * Lets function files import pylon's packages without installing them: the copies that came with the runtime answer
+ * for their names, unless the app has its own.
  */
 
 import { existsSync } from "node:fs";
@@ -8,9 +8,23 @@ import { dirname, join, resolve } from "node:path";
 import * as functions from "./index";
 
 const FUNCTIONS = ["@pylonsync/functions", "@pylon/functions"];
-const WORKFLOWS = ["@pylonsync/workflows", "@pylon/workflows"];
-/** Beside the runtime as it is installed with the server, and in a folder of packages. */
-const WORKFLOWS_COPIES = ["workflows/index.ts", "../../workflows/src/index.ts"];
+
+interface Companion {
+  readonly names: readonly string[];
+  /** Where it is, from here: as it is installed with the server, and in a folder of packages. */
+  readonly copies: readonly string[];
+}
+
+const COMPANIONS: readonly Companion[] = [
+  {
+    names: ["@pylonsync/workflows", "@pylon/workflows"],
+    copies: ["workflows/index.ts", "../../workflows/src/index.ts"],
+  },
+  {
+    names: ["@pylonsync/sdk", "@pylon/sdk"],
+    copies: ["../../pylon_runtime/sdk/index.ts", "../../sdk/src/index.ts"],
+  },
+];
 
 /** Call before the first function file is imported. `parts` are more exports of this package, by what follows its name. */
 export function providePackages(functionsDirectory: string, parts: { readonly [path: string]: object } = {}): void {
@@ -23,10 +37,12 @@ export function providePackages(functionsDirectory: string, parts: { readonly [p
           build.module(name + path, () => ({ exports: { ...part }, loader: "object" }));
         }
       }
-      const workflows = WORKFLOWS_COPIES.map((copy) => join(import.meta.dir, copy)).find(existsSync);
-      if (workflows === undefined) return;
-      for (const name of absent(WORKFLOWS, directory)) {
-        build.module(name, async () => ({ exports: { ...(await import(workflows)) }, loader: "object" }));
+      for (const { names, copies } of COMPANIONS) {
+        const copy = copies.map((path) => join(import.meta.dir, path)).find(existsSync);
+        if (copy === undefined) continue;
+        for (const name of absent(names, directory)) {
+          build.module(name, async () => ({ exports: { ...(await import(copy)) }, loader: "object" }));
+        }
       }
     },
   });

@@ -20,8 +20,8 @@ export function listFns(): Promise<{ name: string; fn_type: string }[]> {
 }
 
 /**
- * Yields what the function streams and returns what it returned. Throws with its message when it failed. Whoever
- * stops reading early ends the request.
+ * Yields the texts that the function streams, whatever it names their events, and returns what it returned. Throws
+ * with its message when it failed. Whoever stops reading early ends the request.
  */
 export async function* streamFn(
   name: string,
@@ -34,9 +34,9 @@ export async function* streamFn(
   // A function that streamed nothing may be answered like an ordinary call.
   if (!isStream || response.body === null) return jsonOrText(await response.text());
   for await (const event of readEvents(response.body)) {
-    if (event.name === "message") yield event.data;
-    else if (event.name === "result") return jsonOrText(event.data);
-    else if (event.name === "error") throw new Error(failure(event.data));
+    if (event.name === "result") return jsonOrText(event.data);
+    if (event.name === "error") throw new Error(failure(event.data));
+    yield event.data;
   }
   return undefined;
 }

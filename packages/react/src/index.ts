@@ -60,7 +60,7 @@ export type { InfiniteQueryOptions, InfiniteQueryResult } from "./useInfiniteQue
 export { useInfiniteQuery } from "./useInfiniteQuery.ts";
 export type { LiveQueryOptions, LiveQueryResult } from "./useLiveQuery.ts";
 export { useLiveQuery } from "./useLiveQuery.ts";
-export type { FnResult, MutationOptions, MutationResult } from "./useMutation.ts";
+export type { CallArguments, FnResult, MutationOptions, MutationResult } from "./useMutation.ts";
 export { useFn, useMutation } from "./useMutation.ts";
 export type { PaginatedQueryResult, PaginationStatus } from "./usePaginatedQuery.ts";
 export { usePaginatedQuery } from "./usePaginatedQuery.ts";

@@ -6,7 +6,7 @@ import type { Direction } from "./filter.ts";
 import type { Include } from "./include.ts";
 import type { InfiniteQueryResult } from "./useInfiniteQuery.ts";
 import type { LiveQueryOptions, LiveQueryResult } from "./useLiveQuery.ts";
-import type { MutationResult } from "./useMutation.ts";
+import type { CallArguments, MutationResult } from "./useMutation.ts";
 import type { QueryOptions, QueryResult } from "./useQuery.ts";
 import type { QueryOneResult } from "./useQueryOne.ts";
 
@@ -74,7 +74,7 @@ export interface TypedDb<S extends AgentDBSchema> extends Pick<Db, Untyped> {
     entity: E,
     options?: { pageSize?: number | undefined },
   ): InfiniteQueryResult<Entity<S, E>>;
-  fn<F extends FunctionName<S>>(name: F, args: Input<S, F>): Promise<Output<S, F>>;
+  fn<F extends FunctionName<S>>(name: F, ...args: CallArguments<Input<S, F>>): Promise<Output<S, F>>;
   create<E extends EntityName<S>>(entity: E, data: Partial<Entity<S, E>>): Created;
   insert<E extends EntityName<S>>(entity: E, data: Partial<Entity<S, E>>): Promise<string>;
   update<E extends EntityName<S>>(entity: E, id: string, patch: Partial<Entity<S, E>>): Promise<void>;
@@ -96,7 +96,7 @@ export function createTypedDb<S extends AgentDBSchema>(): TypedDb<S> {
     useQueryOne: (entity, id) => db.useQueryOne(entity, id),
     useMutation: (fnName) => db.useMutation(fnName),
     useInfiniteQuery: (entity, options) => db.useInfiniteQuery(entity, options),
-    fn: (name, args) => db.fn(name, args),
+    fn: (name, ...[args]) => db.fn(name, args),
     create: (entity, data) => db.create(entity, { ...data }),
     insert: (entity, data) => db.insert(entity, { ...data }),
     update: (entity, id, patch) => db.update(entity, id, { ...patch }),

@@ -19,11 +19,14 @@ interface CallState<R> {
   error: Error | null;
 }
 
+/** Those of a function that needs something; of another they may be left out. */
+export type CallArguments<A> = Record<never, never> extends A ? [args?: A] : [args: A];
+
 export interface MutationResult<A, R> extends CallState<R> {
   /** Resolves to what the function returned; rejects when it failed, after `error` is set. */
-  mutate: (args: A) => Promise<R>;
+  mutate: (...args: CallArguments<A>) => Promise<R>;
   /** The same as `mutate`. */
-  mutateAsync: (args: A) => Promise<R>;
+  mutateAsync: (...args: CallArguments<A>) => Promise<R>;
   /** Forget `data` and `error`; an answer that is still to come is not shown. */
   reset: () => void;
 }
@@ -47,7 +50,7 @@ export function useMutation<A = Record<string, unknown>, R = unknown>(
   const newest = useRef(0);
 
   const mutate = useCallback(
-    async (args: A): Promise<R> => {
+    async (...[args]: CallArguments<A>): Promise<R> => {
       const call = ++newest.current;
       const show = (change: Partial<CallState<R>>): void => {
         if (mounted.current && call === newest.current) setState((before) => ({ ...before, ...change }));

@@ -159,6 +159,13 @@ test("a stream yields its events and returns its result, wherever it is cut", as
   }
 });
 
+test("a stream's event is yielded whatever its name", async () => {
+  const result = drain(streamFn("talk"));
+  network.last.answer(streamed("event: half\ndata: 50\n\nevent: message\ndata: b\n\nevent: result\ndata: 1\n\n"), 200, EVENTS);
+
+  expect(await result).toEqual({ yielded: ["50", "b"], returned: 1 });
+});
+
 test("a stream's error is thrown with its message", async () => {
   const result = drain(streamFn("talk"));
   network.last.answer(streamed('data: a\n\nevent: error\ndata: {"code":"X","message":"no more"}\n\n'), 200, EVENTS);

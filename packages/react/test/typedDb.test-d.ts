@@ -13,7 +13,11 @@ interface Todo {
 
 interface AppSchema {
   entities: { Todo: Todo };
-  functions: { add: { input: { title: string }; output: { id: string } } };
+  functions: {
+    add: { input: { title: string }; output: { id: string } };
+    clear: { input: Record<string, never>; output: null };
+    find: { input: { limit?: number }; output: Todo[] };
+  };
   queries: Record<string, { input: unknown; output: unknown }>;
 }
 
@@ -61,6 +65,10 @@ export function Component(): void {
   db.useMutation("delete");
   // @ts-expect-error the title is missing
   void add.mutate({});
+  // @ts-expect-error and so is everything
+  void add.mutate();
+  void db.useMutation("clear").mutate();
+  void db.useMutation("find").mutateAsync();
 }
 
 export async function operations(): Promise<void> {
@@ -70,7 +78,15 @@ export async function operations(): Promise<void> {
   await db.delete("Todo", "1");
   const { id } = await db.fn("add", { title: "milk" });
   same<typeof id, string>(true);
+  same<null, Awaited<ReturnType<typeof db.fn<"clear">>>>(true);
+  await db.fn("clear");
+  await db.fn("find");
+  await db.fn("find", { limit: 3 });
 
+  // @ts-expect-error it takes nothing
+  await db.fn("clear", { limit: 3 });
+  // @ts-expect-error the title is missing
+  await db.fn("add");
   // @ts-expect-error no such field
   await db.insert("Todo", { titel: "milk" });
   // @ts-expect-error of another type

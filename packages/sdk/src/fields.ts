@@ -32,7 +32,11 @@ export class FieldBuilder<
   Optional extends boolean = false,
   Crdt extends CrdtKind | undefined = undefined,
 > implements AnyField {
-  constructor(readonly _def: FieldDef<Type, Optional, Crdt>) {}
+  readonly _def: FieldDef<Type, Optional, Crdt>;
+
+  constructor(definition: FieldDef<Type, Optional, Crdt>) {
+    this._def = definition;
+  }
 
   /** May be null. */
   optional(): FieldBuilder<Type, true, Crdt> {

@@ -32,6 +32,7 @@ class Arguments:
         parameters = list(inspect.signature(handler).parameters.values())
         if not parameters or parameters[0].kind not in (_POSITIONAL_ONLY, _POSITIONAL):
             raise TypeError("its first parameter must be the context")
+        self._context = parameters[0].name
         hints = _hints(handler, parameters[1:])
         fields: list[tuple[str, Any] | tuple[str, Any, Any]] = []
         self._takes_rest = False
@@ -56,11 +57,17 @@ class Arguments:
         try:
             checked = self._decoder.decode(text)
             given = {name: getattr(checked, name) for name in self._names}
-            return {**msgspec.json.decode(text), **given} if self._takes_rest else given
+            return {**self._rest(text), **given} if self._takes_rest else given
         except RecursionError:
             raise FunctionError("INVALID_ARGS", "args nest too deeply") from None
         except (msgspec.DecodeError, UnicodeError) as error:
             raise FunctionError("INVALID_ARGS", self._explain(str(error))) from None
+
+    def _rest(self, text: bytes) -> dict[str, Any]:
+        """All that was sent, but for what would be taken for the context."""
+        sent: dict[str, Any] = msgspec.json.decode(text)
+        sent.pop(self._context, None)
+        return sent
 
     def schema(self) -> Mapping[str, Any] | None:
         """As validators, by name; ``None`` when the handler declares no parameters."""

@@ -1,9 +1,10 @@
 """The dispatcher: one thread that owns every registered socket and decides every byte that is sent to it.
 
 It goes round: hand over what sockets became able to take, make the calls posted to it, fan out what is new in
-the log, bring some laggards on, look for the overdue. No send waits (``SocketWriter``), so nobody's slowness is
-anybody else's. Its state has no lock because nothing else touches it: other threads post to the mailbox,
-append to the log, or add to the relays. Methods without underscore are what the mailbox and feeds may call.
+the log, bring some laggards on, look for those whose time is up (``Overdue``). No send waits (``SocketWriter``),
+so nobody's slowness is anybody else's. Its state has no lock because nothing else touches it: other threads post
+to the mailbox, append to the log, or add to the relays. Methods without underscore are what the mailbox and feeds
+may call.
 """
 
 import socket
@@ -14,7 +15,6 @@ from contextlib import suppress
 
 import structlog
 
-from pylon_auth import NEVER_NS
 from pylon_auth.context import AuthContext
 from pylon_core.clock import Clock
 from pylon_runtime.hub import close_codes
@@ -24,6 +24,7 @@ from pylon_runtime.hub.feeds import Feed
 from pylon_runtime.hub.limits import HubLimits
 from pylon_runtime.hub.log import EventLog
 from pylon_runtime.hub.mailbox import Call, Mailbox
+from pylon_runtime.hub.overdue import Overdue
 from pylon_runtime.hub.relay import RelayQueue, disconnect_notice
 from pylon_runtime.hub.writer import SocketWriter
 
@@ -67,10 +68,17 @@ class Dispatcher:
         self._tenants: dict[str | None, dict[Connection, None]] = {}
         self._feeds: list[Feed] = []
         self._behind: deque[Connection] = deque()
-        self._overdue: dict[Connection, float] = {}
-        self._heartbeats: deque[tuple[float, Connection]] = deque()
-        self._next_expiry_ns = NEVER_NS
         self.connections: set[Connection] = set()
+        self._overdue = Overdue(
+            self.connections,
+            log,
+            self._writer,
+            limits,
+            clock,
+            close=self.close,
+            close_for_lag=self.close_for_lag,
+            cut=self._cut,
+        )
         self.frames_sent = 0
         self.closed_for_lag = 0
 
@@ -115,8 +123,7 @@ class Dispatcher:
         if wire.is_two_way:
             self._tenants.setdefault(connection.auth.tenant_id, {})[connection] = None
         self._behind.append(connection)
-        self._heartbeats.append((self._now + self._limits.ping_interval_s, connection))
-        self._next_expiry_ns = min(self._next_expiry_ns, connection.expires_ns)
+        self._overdue.watch(connection, self._now)
         if self._stop_at is not None:
             self.close(connection, close_codes.GOING_AWAY, "The server is stopping.")
         elif not self._is_on:
@@ -180,11 +187,14 @@ class Dispatcher:
         self._deliver_new()
         self._deliver_relays()
         self._bring_on_laggards()
-        if self.unsent_bytes > self._limits.unsent_bytes_max:
-            self._make_room()
+        self._overdue.make_room()
         if self._now >= self._next_tick:
             self._next_tick = self._now + self._limits.tick_s
             self._tick()
+
+    def _tick(self) -> None:
+        self._log.evict_older(self._now - self._limits.replay_s - self._limits.stall_s)
+        self._overdue.look(self._now)
 
     def _make_calls(self, calls: list[Call]) -> None:
         self._calls.extend(calls)
@@ -309,7 +319,7 @@ class Dispatcher:
     def _retire(self, connection: Connection, state: ConnectionState) -> None:
         """No event or relay will reach it any more; it has ``close_grace_s`` left. Once per connection."""
         connection.state = state
-        self._overdue[connection] = self._now + self._limits.close_grace_s
+        self._overdue.ending(connection, self._now)
         audience = connection.audience
         audience.in_step.pop(connection, None)
         audience.members -= 1
@@ -358,7 +368,7 @@ class Dispatcher:
         """The socket is of no more use: its reader is made to end."""
         if connection.state is _OPEN:
             self._retire(connection, _CLOSING)
-        self._overdue.pop(connection, None)
+        self._overdue.ended(connection)
         self._writer.abandon(connection)
         connection.farewell = None
         with suppress(OSError):
@@ -368,7 +378,7 @@ class Dispatcher:
 
     def _let_go(self, connection: Connection) -> None:
         self._writer.abandon(connection)
-        self._overdue.pop(connection, None)
+        self._overdue.ended(connection)
         self.connections.discard(connection)
         connection.state = _GONE
         connection.released.release()
@@ -380,58 +390,3 @@ class Dispatcher:
             if connection.state is not _GONE:
                 self._let_go(connection)
         self._writer.close()
-
-    # The overdue
-
-    def _tick(self) -> None:
-        self._log.evict_older(self._now - self._limits.replay_s - self._limits.stall_s)
-        for connection in [c for c in self._writer.blocked if c.state is _OPEN and self._is_stuck(c)]:
-            self.close_for_lag(connection)
-        for connection in [c for c, due in self._overdue.items() if due <= self._now]:
-            self._cut(connection)
-        self._close_expired()
-        self._beat()
-
-    def _is_stuck(self, connection: Connection) -> bool:
-        has_fallen_out = connection.follows and connection.position < self._log.first
-        return has_fallen_out or self._now > min(
-            connection.blocked_since + self._limits.stall_s,
-            connection.blocked_at + self._limits.stall_s + connection.taken / self._limits.bytes_per_s_min,
-        )
-
-    def _make_room(self) -> None:
-        """More is unsent than may be: those who answer for most of it have to go. Until they have, it is in
-        memory; beyond twice as much nobody is waited for."""
-        burdens = self._writer.burdens()
-        bytes_max = self._limits.unsent_bytes_max
-        going = sum(burden for connection, burden in burdens if connection.state is not _OPEN)
-        staying = self.unsent_bytes - going
-        for connection, burden in burdens:
-            if staying > bytes_max and connection.state is _OPEN:
-                staying -= burden
-                self.close_for_lag(connection)
-        for connection, _ in burdens:
-            if self.unsent_bytes > 2 * bytes_max:
-                self._cut(connection)
-
-    def _close_expired(self) -> None:
-        """Looks through the connections only when the session of one, which may have left, is over."""
-        now_ns = self._clock.now_ns()
-        if now_ns < self._next_expiry_ns:
-            return
-        for connection in [c for c in self.connections if c.expires_ns <= now_ns]:
-            self.close(connection, close_codes.POLICY_VIOLATION, "The session expired.")
-        self._next_expiry_ns = min((c.expires_ns for c in self.connections if c.state is _OPEN), default=NEVER_NS)
-
-    def _beat(self) -> None:
-        interval = self._limits.ping_interval_s
-        while self._heartbeats and self._heartbeats[0][0] <= self._now:
-            _, connection = self._heartbeats.popleft()
-            if connection.state is not _OPEN:
-                continue
-            if connection.wire.is_two_way and self._now - connection.heard > 2 * interval:
-                self.close(connection, close_codes.GOING_AWAY, "The connection went silent.")
-                continue
-            if connection.unsent is None:
-                self._writer.write(connection, connection.wire.heartbeat)
-            self._heartbeats.append((self._now + interval, connection))

@@ -208,7 +208,7 @@ class WorkflowEngine:
 
     def _answer(self, instance: WorkflowInstance, attempt: Attempt) -> Answer:
         """What the first runner that has the workflow says. Raises ``RunnerAway``."""
-        if len(instance.steps) >= STEPS_MAX:
+        if len(instance.steps) > STEPS_MAX:  # that many are allowed; what comes after the last may be its end
             return Fail(f"A workflow has at most {STEPS_MAX} steps; begin a child for the rest")
         if sum(len(bytes(step.output)) for step in instance.steps) > HISTORY_BYTES_MAX:
             return Fail(f"The outputs of all steps are more than {HISTORY_BYTES_MAX >> 20} MiB")

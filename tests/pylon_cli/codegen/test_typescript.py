@@ -221,9 +221,15 @@ export async function use(): Promise<void> {
   await client.actions.reset();
   const { id } = await db.fn("makeTodo", { title: "milk", at: { city: "Graz" } });
   same<typeof id, string>(true);
+  same<null, Awaited<ReturnType<typeof db.fn<"nothing">>>>(true);
+  await db.fn("nothing");
   void db.useQuery("Todo", { where: { done: true } }).data[0]?.title;
   const told: PylonError = { code: "CONFLICT", message: todo?.title ?? "" };
   void told;
+  const make = db.useMutation("makeTodo");
+  same<typeof make.data, { id: string; at: string; gone: undefined } | null>(true);
+  await make.mutate({ title: "milk", at: { city: "Graz" } });
+  await db.useMutation("nothing").mutate();
 
   // @ts-expect-error no such entity
   await client.list("Tudo");
@@ -237,6 +243,10 @@ export async function use(): Promise<void> {
   await client.fn("makeTodo", { title: 1, at: { city: "Graz" } });
   // @ts-expect-error no such function
   await db.fn("unmakeTodo", {});
+  // @ts-expect-error the arguments are missing
+  await db.fn("makeTodo");
+  // @ts-expect-error of another type
+  await make.mutate({ title: 1, at: { city: "Graz" } });
 }
 """
 
@@ -275,7 +285,6 @@ def test_types_say_what_goes_in_and_what_comes_out(tmp_path: Path) -> None:
         },
         lib=["ES2023", "DOM", "DOM.Iterable"],
         allowImportingTsExtensions=True,
-        erasableSyntaxOnly=False,
         jsx="react-jsx",
     )
 

@@ -62,6 +62,8 @@ def prints_half_a_character(ctx): print("\\ud800")
 def collects(ctx, items: list[int] = []):
     items.append(1)
     return items
+@mutation
+def begins(ctx, id: str): return ctx.workflows.start("order", id=id)
 later = []
 @mutation
 def goes_on(ctx):
@@ -135,6 +137,23 @@ def test_what_is_printed_by_whatever_means_is_no_frame(tmp_path: Path) -> None:
     assert "words of C" in stderr
     assert "forged" in stderr
     assert "half a line" in stderr
+
+
+def test_an_argument_called_like_the_context_does_not_take_its_place(tmp_path: Path) -> None:
+    with PythonChild(tmp_path, odd=HOSTILE) as child:
+        ended = child.run("echo", {"ctx": 1, "self": 2})
+
+    assert ended["value"] == {"self": 2}
+
+
+@pytest.mark.parametrize("workflow_id", ["order-1", "", "wf_0123456789ABCDEF", "wf_0123456789abcdef\n"])
+def test_a_workflow_that_could_not_begin_by_its_id_is_refused_at_once(tmp_path: Path, workflow_id: str) -> None:
+    with PythonChild(tmp_path, odd=HOSTILE) as child:
+        ended = child.run("begins", {"id": workflow_id})
+        _, stderr = child.end()
+
+    assert ended["type"] == "error"
+    assert "the id of a workflow is wf_ and 16 hex digits" in stderr
 
 
 def test_a_default_is_fresh_for_each_call(tmp_path: Path) -> None:

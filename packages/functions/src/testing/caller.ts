@@ -34,13 +34,13 @@ export interface Streamed<T> {
 /** What the server refused with. */
 export class CallError extends Error {
   override readonly name = "CallError";
+  readonly code: string;
+  readonly status: number | null;
 
-  constructor(
-    readonly code: string,
-    message: string,
-    readonly status: number | null,
-  ) {
+  constructor(code: string, message: string, status: number | null) {
     super(message);
+    this.code = code;
+    this.status = status;
   }
 }
 
