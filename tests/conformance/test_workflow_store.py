@@ -41,9 +41,12 @@ class PlayedRunner:
         self.answers: list[Any] = [{"action": "complete", "output": None}]
         self.asked: list[WorkflowInstance] = []
         self.max_retries = 3
+        self.knows = True
         self.timeouts: list[float] = []
 
     def definitions(self) -> Sequence[WorkflowDefinition]:
+        if not self.knows:
+            return []
         return [WorkflowDefinition("onboard", max_retries=self.max_retries, step_timeout_secs=90)]
 
     def find(self, name: str) -> WorkflowDefinition | None:
@@ -243,6 +246,25 @@ def test_a_runner_that_is_away_costs_no_retry(rig: Rig, away: Exception) -> None
     assert (instance.status, instance.stalled, instance.stalls) == (WorkflowStatus.COMPLETED, None, 0)
     assert 500 <= pauses[0] <= 1_000
     assert 30_000 <= pauses[-1] <= 60_000
+
+
+def test_an_unknown_workflow_waits_for_a_server_that_has_it(rig: Rig) -> None:
+    begun = rig.start({"action": "sleep", "duration": "1s"})
+    rig.work()
+    fresh = rig.start()
+    rig.runner.knows = False
+    for _ in range(4):
+        rig.advance_to_due()
+        rig.work()
+    stalled = [rig.find(begun), rig.find(fresh)]
+    rig.clock.now_ms += engine_module.UNKNOWN_MS
+    while rig.work() is not None:
+        pass
+
+    assert [instance.stalled for instance in stalled] == ["Workflow 'onboard' not registered"] * 2
+    assert rig.find(begun).status is WorkflowStatus.RUNNING
+    failed = rig.find(fresh)
+    assert failed.steps[-1].error == "Workflow 'onboard' not registered"
 
 
 def test_a_pass_that_ends_its_process_each_time_is_a_failure_in_the_end(rig: Rig) -> None:

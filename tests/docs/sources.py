@@ -82,8 +82,8 @@ def codes() -> Codes:
             elif isinstance(node, ast.Constant) and not name.endswith(_WITH_OTHER_NAMES):
                 _note_constant(found, node.value)
     for path in (ROOT / "packages/functions/src").glob("*.ts"):
-        for value in _TYPESCRIPT_CODE.findall(_TYPESCRIPT_COMMENT.sub("", path.read_text())):
-            _note_constant(found, value)
+        names = _TYPESCRIPT_CODE.findall(_TYPESCRIPT_COMMENT.sub("", path.read_text()))
+        found.names |= {name for name in names if not name.startswith("PYLON_")}
     return found
 
 

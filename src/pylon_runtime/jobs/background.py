@@ -19,6 +19,8 @@ from pylon_runtime.jobs.scheduler import Scheduler
 from pylon_runtime.jobs.schedules import Schedules, Task
 
 WORKER_BYTES = 12
+UNKNOWN_PATIENCE_S = 600.0
+"""Where servers share a database, they may be of two versions for a while."""
 
 
 class AppFunctions(Functions, Protocol):
@@ -43,7 +45,8 @@ class BackgroundJobs:
         clock: Clock,
     ) -> None:
         self.store = stores.jobs
-        self.handlers = Handlers(FunctionJobs(functions, limits.timeout_s).handler)
+        patience_s = UNKNOWN_PATIENCE_S if limits.is_shared else 0.0
+        self.handlers = Handlers(FunctionJobs(functions, limits.timeout_s, patience_s, clock).handler)
         self._functions = functions
         self._runner = JobRunner(stores.jobs, self.handlers, limits, clock, secrets.token_hex(WORKER_BYTES))
         self._schedules = Schedules(tasks, stores.schedules, stores.jobs.enqueue, clock)

@@ -8,15 +8,18 @@ from typing import Protocol
 
 import msgspec
 
+from pylon_core.clock import Clock
 from pylon_core.errors import PylonError
 from pylon_functions.identity import decode_identity
 from pylon_functions.invocation import Invocation
 from pylon_functions.registry import FunctionDefinition, FunctionKind
-from pylon_runtime.jobs.attempts import Attempt, Handler, NotNow
+from pylon_http.jobs import Job
+from pylon_runtime.jobs.attempts import Attempt, Handler, NotNow, TooEarly
 from pylon_runtime.jobs.handlers import NoHandler
 
 STARTING_DELAY_S = 1.0
 AWAY_DELAY_S = 10.0
+UNKNOWN_DELAY_S = 2.0
 _DELAYS = {"RUNNER_NOT_STARTED": STARTING_DELAY_S, "FUNCTIONS_NOT_AVAILABLE": AWAY_DELAY_S}
 """Where there is nobody to run functions, a job waits, however long that lasts."""
 
@@ -31,11 +34,14 @@ class Functions(Protocol):
 
 class FunctionJobs:
     """``action_timeout_s`` is for actions, which may take their time; the others keep the database busy and have
-    what every call has."""
+    what every call has. A job is given ``patience_s`` from its making on to be claimed by a server that has its
+    function."""
 
-    def __init__(self, functions: Functions, action_timeout_s: float) -> None:
+    def __init__(self, functions: Functions, action_timeout_s: float, patience_s: float, clock: Clock) -> None:
         self._functions = functions
         self._action_timeout_s = action_timeout_s
+        self._patience_s = patience_s
+        self._clock = clock
 
     def handler(self, _name: str) -> Handler:
         return self._run
@@ -57,9 +63,15 @@ class FunctionJobs:
             if error.code in _DELAYS:
                 raise NotNow(error.code, _DELAYS[error.code]) from error
             if error.code == "FN_NOT_FOUND" and not self._is_known(job.name):
-                raise NoHandler(job.name) from error
+                raise self._unknown(job) from error
             raise
         attempt.is_completed = kind is FunctionKind.MUTATION
+
+    def _unknown(self, job: Job) -> Exception:
+        """While servers are replaced one by one, another may have the function."""
+        nobody = NoHandler(job.name)
+        is_young = self._clock.now_ns() // 1_000_000 < job.created_ms + 1000 * self._patience_s
+        return TooEarly(str(nobody), UNKNOWN_DELAY_S) if is_young else nobody
 
     def _is_known(self, name: str) -> bool:
         """A function that was found may itself have asked for one that was not."""

@@ -46,6 +46,8 @@ from pylon_runtime.workflows.runners import PassInterrupted, PassRunner, RunnerA
 
 INTERRUPTIONS_MAX = 3
 """How often in a row a server or a functions process may go away during a pass before that counts as a failure."""
+UNKNOWN_MS = 600_000
+"""How long an instance that never began waits for a server that has its workflow. One that began waits on."""
 STEPS_MAX = 1_000
 HISTORY_BYTES_MAX = 16 << 20
 SHARE_S = 20.0
@@ -225,7 +227,9 @@ class WorkflowEngine:
                 return self._with_retries(parse_answer(runner.make_pass(instance, timeout_s)))
         if absent is not None:
             raise absent
-        return Fail(_not_registered(instance.name))
+        if instance.started_ms is None and self._now_ms() > instance.created_ms + UNKNOWN_MS:
+            return Fail(_not_registered(instance.name))
+        raise RunnerAway(_not_registered(instance.name))  # another server may have it, as while all are replaced
 
     def _wake(self, workflow_id: str, claim: JobClaim) -> Transition | None:
         """The instance as time and events have made it; ``None`` when there is none."""

@@ -11,8 +11,9 @@ from pylon_functions.identity import encode_identity
 from pylon_functions.invocation import Invocation
 from pylon_functions.registry import FunctionDefinition, FunctionKind
 from pylon_http.jobs import ClaimedJob, Job, JobClaim, JobPriority, JobStatus
-from pylon_runtime.jobs import Attempt, FunctionJobs, NotNow
+from pylon_runtime.jobs import Attempt, FunctionJobs, NotNow, TooEarly
 from pylon_runtime.jobs.handlers import NoHandler
+from tests.support.job_stores import MovedClock
 
 CLAIM = JobClaim("job_1", "w", 1)
 
@@ -53,8 +54,17 @@ def attempt(name: str, **members: Any) -> Attempt:
     return Attempt(ClaimedJob(job, CLAIM), 0.0, None)  # type: ignore[arg-type]  # nothing is reported
 
 
-def run(functions: Any, made: Attempt) -> None:
-    FunctionJobs(functions, 300).handler(made.job.name)(made)
+def run(functions: Any, made: Attempt, *, patience_s: float = 0.0, now_ms: int = 0) -> None:
+    FunctionJobs(functions, 300, patience_s, MovedClock(now_ms)).handler(made.job.name)(made)
+
+
+def test_where_servers_differ_an_unknown_function_is_left_to_the_others_for_a_while() -> None:
+    functions = Functions(PylonError("FN_NOT_FOUND", "Unknown."))
+
+    with pytest.raises(TooEarly):
+        run(functions, attempt("nope"), patience_s=600, now_ms=599_999)
+    with pytest.raises(NoHandler):
+        run(functions, attempt("nope"), patience_s=600, now_ms=600_000)
 
 
 @pytest.mark.parametrize(
