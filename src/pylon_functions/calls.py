@@ -2,7 +2,11 @@
 
 A child that goes away takes no data with it, so a query or mutation is run once more; an action may have done
 something already. A database that cannot put a mutation in an order with others wants it done again: the call is
-given up and begun from the start of its handler. One that did not answer in time has its child replaced.
+given up and begun from the start of its handler.
+
+A call that did not answer in time has its child replaced. When that one does not move any more, any of its calls
+may be what keeps it: a query or mutation is then a *suspect*, the one whose time is over included, and is run
+again with no other beside it. The one to blame is late there too; the others are merely later than usual.
 
 Any thread may call ``run``.
 """
@@ -15,7 +19,7 @@ from pylon_core.clock import Clock
 from pylon_core.errors import PylonError
 from pylon_functions import protocol
 from pylon_functions.conversation import Conversation
-from pylon_functions.endings import CallTimedOut, OutOfTime, RunnerClosed, RunnerLost
+from pylon_functions.endings import CallEnded, CallTimedOut, OutOfTime, RunnerClosed, RunnerLost
 from pylon_functions.identity import without_admin
 from pylon_functions.invocation import Invocation, OnceScope
 from pylon_functions.protocol import RunFunction
@@ -29,6 +33,9 @@ from pylon_http import RerunRefused
 ATTEMPTS_MAX = 256
 """How often a mutation is begun while others keep getting ahead of it. Each round lets one of them through, so
 this many may want the same row at once; the deadline usually comes first."""
+
+TURN_TIMES_MAX = 4
+"""How many times its own time a suspect waits for its turn: behind so many to blame it gives up."""
 
 _NESTED_KINDS = (FunctionKind.QUERY, FunctionKind.MUTATION)
 """What an action may run: nothing that would be half done when it fails. Of the same a lost call is run again."""
@@ -57,17 +64,41 @@ class Calls:
                 return self._run_on(runner, function, wanted, deadline, outer)
             except RunnerClosed:
                 continue
-            except CallTimedOut:
-                runner.is_suspect = True
-                self._workers.replace(runner)
-                raise
-            except RunnerLost:
+            except (CallTimedOut, OutOfTime, RunnerLost) as ended:
+                if isinstance(ended, CallTimedOut):
+                    self._workers.replace(runner)
+                if function.fn_type not in _NESTED_KINDS:
+                    raise
+                if self._is_suspect(ended, runner, outer):
+                    break
                 is_outer_lost = outer is not None and outer.runner.is_over
-                if is_outer_lost or not may_run_again or function.fn_type not in _NESTED_KINDS:
+                if not isinstance(ended, RunnerLost) or is_outer_lost or not may_run_again:
                     raise
                 may_run_again = False
                 if outer is None:  # what it lost its time by was not its own doing
                     deadline = self._clock.monotonic() + allowed_s
+        return self._run_apart(wanted, allowed_s, outer)
+
+    def _is_suspect(self, ended: CallEnded, runner: Runner, outer: Conversation | None) -> bool:
+        """Whether it cannot be told by which call of its child this one was ended."""
+        match ended:
+            case CallTimedOut():
+                return outer is None and not ended.was_alone and not runner.responds(self._clock)
+            case RunnerLost():
+                return runner.has_strays and not (outer is not None and outer.runner.is_over)
+        return outer is None and not runner.responds(self._clock)
+
+    def _run_apart(self, wanted: Invocation, allowed_s: float, outer: Conversation | None) -> msgspec.Raw:
+        """Run a suspect with a child to itself. What happens to it here is its own doing."""
+        turn_at = self._clock.monotonic() + TURN_TIMES_MAX * allowed_s if outer is None else outer.deadline
+        while True:
+            with self._workers.isolated(wanted.name, turn_at) as runner:
+                function = _find(runner.registry, wanted.name, wanted.kind)
+                deadline = self._clock.monotonic() + allowed_s if outer is None else outer.deadline
+                try:
+                    return self._run_on(runner, function, wanted, deadline, outer)
+                except RunnerClosed:
+                    continue
 
     def find(self, name: str, kind: FunctionKind | None, deadline: float) -> FunctionDefinition:
         """What a call made now would run. Raises what ``Workers.pick`` does, FN_NOT_FOUND, FN_TYPE_MISMATCH."""

@@ -28,8 +28,6 @@ from pylon_functions.traces import Trace
 
 LOOK_S = 0.25
 """How often a call that waits looks whether anybody still wants its answer."""
-VERDICT_S = 2.0
-"""Within which a child is ended that a late handler keeps from doing anything else."""
 ABANDON_S = 0.25
 """How long a child may take to accept that a call is given up."""
 
@@ -86,8 +84,14 @@ class Conversation:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.runner.end(self.call_id)
-        if error is not None and not isinstance(self._heard, Return | Failure):
+        if error is None or isinstance(self._heard, Return | Failure):
+            self.runner.end(self.call_id)
+        else:
+            was_alone = self.runner.give_up(self.call_id)
+            if (
+                isinstance(error, CallTimedOut) and error.was_alone is None
+            ):  # else it is of a call made for this one
+                error.was_alone = was_alone
             with suppress(CallTimedOut):  # the child reads nothing; whoever calls it next finds out
                 self._give_up()
 
@@ -136,16 +140,8 @@ class Conversation:
             with suppress(Empty):
                 return self._mailbox.take(max(0.0, wait_s))
             if wait_s == left_s:
-                return self._await_verdict()
+                raise CallTimedOut
             now = self._clock.monotonic()
-
-    def _await_verdict(self) -> Mail:
-        """The time is over. Where another handler was late before, that one may have been in the way of this:
-        then its child is about to go, and this call with it, to be run again."""
-        if self.runner.is_suspect:
-            with suppress(Empty):
-                return self._mailbox.take(VERDICT_S)
-        raise CallTimedOut
 
     def _look(self, now: float) -> float:
         """Ask whether the caller is gone, when it is time; the seconds until it is again."""
@@ -186,6 +182,7 @@ class Conversation:
         """End the handler, unless it ends by itself; nothing of the call comes into the mailbox any more."""
         said = [self._heard, *self._kept, *self._unheard()]
         if any(isinstance(mail, Return | Failure) for mail in said):
+            self.runner.has_ended(self.call_id)
             return
         deadline = self._clock.monotonic() + ABANDON_S
         for mail in said:

@@ -13,6 +13,8 @@ class CallTimedOut(CallEnded):
 
     def __init__(self) -> None:
         super().__init__("FN_TIMEOUT", "Function exceeded the configured call timeout")
+        self.was_alone: bool | None = None
+        """Whether no other handler was at work in the child; set when the call is given up."""
 
 
 class OutOfTime(CallEnded):

@@ -9,6 +9,7 @@ calls never wait for each other here. The lock guards the state and the map of m
 """
 
 import enum
+import itertools
 import threading
 from queue import Empty
 from typing import Protocol
@@ -17,11 +18,16 @@ import structlog
 
 from pylon_auth.context import ANONYMOUS
 from pylon_core.clock import Clock
+from pylon_core.turns import blocking
 from pylon_functions import protocol
 from pylon_functions.endings import CallTimedOut, RunnerClosed, RunnerLost
 from pylon_functions.lines import LineSplitter
 from pylon_functions.mailbox import FRAMES_MAX, Gone, Mailbox
 from pylon_functions.registry import FileProblem, FunctionDefinition, FunctionKind, Registry
+
+PROBE_S = 0.5
+"""How long a child may take to show that it still moves."""
+STRAYS_MAX = 1000
 
 _PROBE = FunctionDefinition("/probe", FunctionKind.QUERY)
 
@@ -52,12 +58,13 @@ class Runner:
         self._lock = threading.Lock()
         self._state = _State.STARTING
         self._mailboxes: dict[str, Mailbox] = {}
+        self._strays: set[str] = set()
+        self._probes = itertools.count()
+        self._ended_in_order = False
         self._started = threading.Event()
         self._start_error: str | None = "it ended before it was ready"
         self.registry: Registry = {}
         self.problems: tuple[FileProblem, ...] = ()
-        self.is_suspect = False
-        """Whether a handler of it did not answer in time."""
 
     @property
     def load(self) -> int:
@@ -72,6 +79,11 @@ class Runner:
     def is_over(self) -> bool:
         """Nothing is under way and nothing will be; the process may still be ending."""
         return self._state is _State.ENDED
+
+    @property
+    def has_strays(self) -> bool:
+        """Whether handlers may be at work in it that no call waits for any more."""
+        return bool(self._strays)
 
     def wait_until_ready(self, timeout_s: float) -> str | None:
         """Wait for the child's ``ready``; what went wrong, or ``None``."""
@@ -98,6 +110,25 @@ class Runner:
             self._mailboxes.pop(call_id, None)
         self._close_if_done()
 
+    def give_up(self, call_id: str) -> bool:
+        """The call is over, its handler is not: it is a stray until the child says how it ended.
+
+        Whether no other handler was at work. A call and those made on its behalf share a mailbox: they are one.
+        """
+        with self._lock:
+            mailbox = self._mailboxes.pop(call_id, None)
+            was_alone = not self._strays and all(other is mailbox for other in self._mailboxes.values())
+            if (
+                len(self._strays) < STRAYS_MAX
+            ):  # so many hide no other: the set is not empty, which is all that counts
+                self._strays.add(call_id)
+        self._close_if_done()
+        return was_alone
+
+    def has_ended(self, call_id: str) -> None:
+        """The handler of a call that was given up has ended all the same."""
+        self._strays.discard(call_id)
+
     def send(self, line: bytes, deadline: float) -> None:
         self._channel.send(line, deadline)
 
@@ -108,20 +139,23 @@ class Runner:
                 self._state = _State.RETIRING
         self._close_if_done()
 
-    def responds(self, timeout_s: float, clock: Clock) -> bool:
-        """Whether the child still takes calls: it is asked for a function that no app can have."""
+    def responds(self, clock: Clock) -> bool:
+        """Whether the child still moves: it is asked for a function that no app can have. One that ended because
+        it was asked to did."""
         mailbox = Mailbox()
+        call_id = f"{_PROBE.name}-{next(self._probes)}"
+        with self._lock:
+            if self._state is _State.ENDED:
+                return self._ended_in_order
+            self._mailboxes[call_id] = mailbox
         try:
-            self.begin(_PROBE.name, mailbox)
-        except RunnerClosed:
-            return False
-        try:
-            self.send(protocol.call_line(_PROBE.name, _PROBE, {}, ANONYMOUS), clock.monotonic() + timeout_s)
-            return not isinstance(mailbox.take(timeout_s), Gone)
+            with blocking():
+                self.send(protocol.call_line(call_id, _PROBE, {}, ANONYMOUS), clock.monotonic() + PROBE_S)
+                return not isinstance(mailbox.take(PROBE_S), Gone)
         except (CallTimedOut, Empty):
             return False
         finally:
-            self.end(_PROBE.name)
+            self.end(call_id)
 
     def feed(self, chunk: bytes) -> None:
         """Whatever the child wrote."""
@@ -161,7 +195,11 @@ class Runner:
 
     def _deliver(self, frame: protocol.CallFrame, size: int) -> None:
         mailbox = self._mailboxes.get(frame.call_id)
-        if mailbox is None or mailbox.offer(frame, size):
+        if mailbox is None:
+            if isinstance(frame, protocol.Return | protocol.Failure):
+                self.has_ended(frame.call_id)
+            return
+        if mailbox.offer(frame, size):
             return
         with self._lock:
             self._mailboxes.pop(frame.call_id, None)
@@ -173,5 +211,6 @@ class Runner:
             done = self._state is _State.RETIRING and not self._mailboxes
             if done:
                 self._state = _State.ENDED
+                self._ended_in_order = True
         if done:
             self._channel.close()

@@ -1,5 +1,6 @@
 """What the host asks of the child processes, whatever language their functions are written in."""
 
+from contextlib import AbstractContextManager
 from typing import Protocol
 
 from pylon_functions.registry import Registry
@@ -19,6 +20,13 @@ class Workers(Protocol):
 
     def replace(self, runner: Runner) -> None:
         """A handler of this one did not answer in time: put another in its place, at once."""
+
+    def isolated(self, name: str, deadline: float, /) -> AbstractContextManager[Runner]:
+        """A runner that nobody else is given meanwhile and that nothing is at work in; callers get it one after
+        the other, in the order they came.
+
+        Raises as ``pick`` does, and ``OutOfTime`` when it was not this caller's turn before the deadline.
+        """
 
     def registry(self) -> Registry:
         """The functions that a call made now would find; empty when there are no workers."""

@@ -1,6 +1,7 @@
 """The processes behind the functions of one language: enough of them, alive, and running the newest code.
 
     start --ready--> spare --a place is free--> serving --reload, or a stuck handler--> leaving --> ended
+                       spare --a suspect waits--> apart --no more suspects, or the one to blame--> leaving
       any of them --crash--> ended
 
 One thread, the supervisor, starts processes and gives them their roles; a spare that is already warm takes the
@@ -8,16 +9,23 @@ place of one that fell out, so neither a crash nor a stuck handler costs callers
 functions only look at who serves (``pick``) and report who is stuck (``replace``). A start that fails is tried
 again, later and later up to half a minute; until then callers are told at once why there are no functions.
 
+A suspect is a call that may have kept its process from moving. Such calls go, in the order they came, to a process
+that is apart from those that serve (``isolated``), one at a time.
+
 ``_changed`` guards the roles and tells of their changes; no process is started, ended or spoken to under it.
 """
 
 import threading
+from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import structlog
 
 from pylon_core.clock import Clock
 from pylon_core.errors import PylonError
 from pylon_core.turns import blocking
+from pylon_functions.endings import OutOfTime
 from pylon_functions.registry import FileProblem, Registry
 from pylon_functions.runner import Runner
 from pylon_runtime.function_child import FunctionChild
@@ -25,8 +33,6 @@ from pylon_runtime.function_launch import Launcher, NothingToRun, Sources, Start
 from pylon_runtime.threads import join, spawn
 
 HANDSHAKE_S = 10.0
-PROBE_S = 0.25
-"""How long a child with a stuck handler may take to show that its other calls still run."""
 CLOSE_S = 2.0
 """How long a child may take to end by itself once its stdin is closed."""
 BACKOFF_FIRST_S = 1.0
@@ -60,6 +66,9 @@ class FunctionProcesses:
         self._changed = threading.Condition()
         self._serving: tuple[_Member, ...] = ()
         self._spare: _Member | None = None
+        self._apart: _Member | None = None
+        self._suspects: deque[object] = deque()
+        """Who waits for the process apart; the first has it, if there is one."""
         self._starting: FunctionChild | None = None
         self._leaving: list[_Member] = []
         self._stuck: list[_Member] = []
@@ -95,16 +104,41 @@ class FunctionProcesses:
             return runner
         if problem is None:
             raise PylonError("RUNNER_NOT_STARTED", "The function runtime did not start in time.")
-        reason = problem.removesuffix(".")
-        language = self._launcher.language
-        raise PylonError("FUNCTIONS_NOT_AVAILABLE", f"{language} function runtime is not configured: {reason}.")
+        raise self._not_available(problem)
+
+    @contextmanager
+    def isolated(self, deadline: float) -> Iterator[Runner]:
+        """As ``Workers.isolated``."""
+        suspect = object()
+        try:
+            with blocking(), self._changed:
+                self._suspects.append(suspect)
+                self._announce()
+                self._changed.wait_for(
+                    lambda: self._problem is not None or self._given_to(suspect) is not None,
+                    max(0.0, deadline - self._clock.monotonic()),
+                )
+                runner, problem = self._given_to(suspect), self._problem
+            if runner is None:
+                message = "Others kept the function's process too long; it could not be run again in time."
+                raise OutOfTime(message) if problem is None else self._not_available(problem)
+            yield runner
+        finally:
+            with self._changed:
+                given = self._given_to(suspect)
+                self._suspects.remove(suspect)
+                self._announce()
+            if given is not None and given.has_strays:
+                self.replace(given)
 
     def replace(self, runner: Runner) -> None:
         """A handler of this one did not answer in time; nothing is done about another's."""
         with self._changed:
-            stuck = [member for member in (*self._serving, *self._leaving) if member.runner is runner]
+            stuck = [member for member in (*self._members(), *self._leaving) if member.runner is runner]
             self._serving = tuple(member for member in self._serving if member.runner is not runner)
             self._leaving = [member for member in self._leaving if member.runner is not runner]
+            if self._apart in stuck:
+                self._apart = None
             self._stuck += stuck
             self._announce()
 
@@ -160,7 +194,7 @@ class FunctionProcesses:
             self._settled.wait(max(0.0, deadline + CLOSE_S - self._clock.monotonic()))
         with self._changed:
             members = [*self._members(), *self._leaving, *self._stuck]
-            self._serving, self._spare = (), None
+            self._serving, self._spare, self._apart = (), None, None
         for member in members:
             member.runner.retire()
         with self._changed:
@@ -224,6 +258,8 @@ class FunctionProcesses:
             self._serving = tuple(member for member in self._serving if member not in ended)
             if self._spare in ended:
                 self._spare = None
+            if self._apart in ended:
+                self._apart = None
             self._leaving = [member for member in self._leaving if not member.child.has_ended]
         for member in ended:
             _log.warning("functions_process_ended", pid=member.child.pid)
@@ -237,7 +273,7 @@ class FunctionProcesses:
             self._leaving += stuck
         for member in stuck:
             # One hanging handler does not make a bad child: when the others still run, they may finish.
-            if member.runner.responds(PROBE_S, self._clock):
+            if member.runner.responds(self._clock):
                 member.runner.retire()
             else:
                 member.child.kill()
@@ -258,8 +294,23 @@ class FunctionProcesses:
         self._promote_spare()
         while len(self._serving) < self._workers:
             self._serve_with(self._start_member())
+        self._fill_apart()
         if self._spare is None:
             self._spare = self._start_member()
+
+    def _fill_apart(self) -> None:
+        """A process for suspects while there are any."""
+        with self._changed:
+            idle = self._apart if not self._suspects else None
+            if idle is not None:
+                self._apart = None
+        if idle is not None:
+            self._part_with([idle])
+        if self._suspects and self._apart is None:
+            member = self._start_member()
+            with self._changed:
+                self._apart = member
+                self._changed.notify_all()
 
     def _renew(self, wanted: int) -> None:
         """Put a whole new set in the place of those that serve, none of which stops before."""
@@ -272,7 +323,7 @@ class FunctionProcesses:
             raise
         with self._changed:
             old = self._members()
-            self._serving, self._spare = tuple(fresh), None
+            self._serving, self._spare, self._apart = tuple(fresh), None, None
             self._generation = wanted
             self.is_idle = False
             self._changed.notify_all()
@@ -282,7 +333,7 @@ class FunctionProcesses:
         """Part with all children: the app has nothing for them any more."""
         with self._changed:
             old = self._members()
-            self._serving, self._spare = (), None
+            self._serving, self._spare, self._apart = (), None, None
             self._generation = wanted
             self._problem, self.is_idle = reason, True
             self._changed.notify_all()
@@ -359,7 +410,16 @@ class FunctionProcesses:
         return self._problem is not None or self._least_loaded() is not None
 
     def _members(self) -> list[_Member]:
-        return [*self._serving, *([self._spare] if self._spare else [])]
+        return [*self._serving, *(member for member in (self._spare, self._apart) if member is not None)]
+
+    def _given_to(self, suspect: object) -> Runner | None:
+        """The process apart, if it is this one's turn."""
+        is_first = bool(self._suspects) and self._suspects[0] is suspect
+        return self._apart.runner if is_first and self._apart is not None and self._apart.runner.is_open else None
+
+    def _not_available(self, problem: str) -> PylonError:
+        language, reason = self._launcher.language, problem.removesuffix(".")
+        return PylonError("FUNCTIONS_NOT_AVAILABLE", f"{language} function runtime is not configured: {reason}.")
 
     def _note_end(self) -> None:
         with self._changed:

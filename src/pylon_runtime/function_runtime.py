@@ -3,6 +3,9 @@
 Of two functions with one name the one in TypeScript counts. Any thread may call; it keeps nothing of its own.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import structlog
 
 from pylon_core.clock import Clock
@@ -34,6 +37,16 @@ class FunctionRuntime:
     def replace(self, runner: Runner) -> None:
         for processes in self._languages:
             processes.replace(runner)
+
+    @contextmanager
+    def isolated(self, name: str, deadline: float) -> Iterator[Runner]:
+        while name in self.pick(name, deadline).registry:
+            for processes in self._languages:
+                if name in processes.registry():
+                    with processes.isolated(deadline) as runner:
+                        yield runner
+                    return
+        raise PylonError("FN_NOT_FOUND", f'Function "{name}" is not registered')
 
     def registry(self) -> Registry:
         first, second = (processes.registry() for processes in self._languages)

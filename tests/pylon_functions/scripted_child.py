@@ -2,7 +2,8 @@
 
 import itertools
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from pylon_core import jsontext
@@ -93,6 +94,10 @@ class ScriptedWorkers:
         self.replaced += 1
         self.current.die()
 
+    @contextmanager
+    def isolated(self, name: str, deadline: float) -> Iterator[Runner]:
+        yield self.pick(name, deadline)
+
     def registry(self) -> Registry:
         return self.current.runner.registry
 
@@ -111,6 +116,10 @@ class Pools:
         for pool in self._pools:
             if pool.current.runner is runner:
                 pool.replace(runner)
+
+    @contextmanager
+    def isolated(self, name: str, deadline: float) -> Iterator[Runner]:
+        yield self.pick(name, deadline)
 
     def registry(self) -> Registry:
         return {name: function for pool in self._pools for name, function in pool.registry().items()}

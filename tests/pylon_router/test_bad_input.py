@@ -196,8 +196,14 @@ def _segment(part: str, data: st.DataObject) -> str:
     return quote(data.draw(st.sampled_from(["Note", "Open", "n1", "title", "rank"]) | TEXTS), safe="")
 
 
+_OF_A_SERVER = tuple(
+    f"/api/{part}" for part in ("files", "fn", "__test__", "jobs", "scheduler", "webhooks", "workflows")
+)
+"""What a router alone cannot do."""
+
+
 def _needs_a_server(asked: Route, response: Response) -> bool:
-    return response.status in (501, 503) and asked.pattern.startswith(("/api/files", "/api/fn", "/api/__test__"))
+    return response.status in (501, 503) and asked.pattern.startswith(_OF_A_SERVER)
 
 
 def _assert_envelope(response: Response) -> None:

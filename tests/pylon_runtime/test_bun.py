@@ -10,12 +10,20 @@ from typing import Any, Protocol
 
 import pytest
 
+from pylon_auth.context import ANONYMOUS
 from pylon_core.errors import PylonError
+from pylon_functions.invocation import Invocation
 from tests.pylon_functions.bun_app import PID, BunApp
 from tests.support.waiting import until
 
 SPIN = """export default mutation({ handler: async (ctx) => {
     await ctx.db.insert("Lot", { title: "spun" }); while (true) {} } });"""
+SPIN_ONCE_OPEN = """import { existsSync, appendFileSync } from "node:fs";
+export default mutation({ handler: async (ctx, args) => {
+    await ctx.db.insert("Lot", { title: "spun" });
+    appendFileSync(args.started as string, "x");
+    while (!existsSync(args.go as string)) await Bun.sleep(2);
+    while (true) {} } });"""
 HANG = """export default mutation({ handler: async (ctx) => {
     await ctx.db.insert("Lot", { title: "hung" }); await new Promise(() => {}); } });"""
 ONE = "export default query({ handler: () => 1 });"
@@ -89,7 +97,7 @@ def is_running(pid: int) -> bool:
 
 
 def code_of(future: "Future[Any]") -> tuple[str, int]:
-    error = future.exception(10)
+    error = future.exception(30)
     assert isinstance(error, PylonError)
     return error.code, error.status
 
@@ -134,6 +142,41 @@ def test_a_handler_that_hangs_does_not_end_its_neighbours(
     gate.open()
     assert neighbour.result(10) == old
     until(lambda: not is_running(old), "the replaced process has ended")
+
+
+def test_of_calls_in_one_process_those_that_never_yield_are_to_blame_and_no_other(
+    make_app: MakeApp, gate: Gate, background: Callable[..., Future[Any]]
+) -> None:
+    app = make_app(
+        {"spin": SPIN_ONCE_OPEN, "wait": WRITE_THEN_WAIT % "mutation", "act": WAIT % "action", "pid": PID},
+        timeout_s=3.0,
+    )
+    old = app.serving_pid()
+    innocent = background(app.call, "wait", gate.args)
+    action = background(app.patient_call, "act", gate.args)
+    gate.wait_for(2)
+    guilty = [background(app.call, "spin", gate.args) for _ in range(2)]
+    gate.wait_for(4)
+    gate.open()
+
+    assert code_of(action) == ("RUNNER_EXITED", 502)
+    assert innocent.result(30) != old
+    assert [code_of(future) for future in guilty] == [("FN_TIMEOUT", 504)] * 2
+    assert app.titles() == ["once"]
+
+
+def test_one_whose_caller_left_is_not_blamed_on_the_next(
+    make_app: MakeApp, gate: Gate, background: Callable[..., Future[Any]]
+) -> None:
+    app = make_app({"spin": SPIN, "one": ONE, "pid": PID}, timeout_s=2.0)
+    old = app.serving_pid()
+
+    with pytest.raises(PylonError) as left:
+        app.host.run(Invocation("spin", {}, ANONYMOUS, is_gone=lambda: True))
+
+    assert left.value.code == "CALLER_GONE"
+    assert app.call("one") == 1
+    assert app.serving_pid() != old
 
 
 @pytest.mark.parametrize("kind", ["query", "mutation"])

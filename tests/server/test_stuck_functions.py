@@ -25,6 +25,19 @@ TYPESCRIPT = {
     "post": 'export default mutation({ handler: (ctx, args) => ctx.db.insert("Post", { title: args.title }) });',
     "posts": """export default query({
       handler: async (ctx) => (await ctx.db.list("Post")).map((row) => row.title) });""",
+    "spin_beside": """export default mutation({ handler: async (ctx, args) => {
+      await ctx.db.insert("Post", { title: "spun" });
+      await Bun.write(args.gate, "");
+      while (true) {}
+    } });""",
+    "work": """export default mutation({ handler: async (ctx, args) => {
+      await ctx.db.list("Post");
+      const id = await ctx.db.insert("Post", { title: args.title });
+      await Bun.write(args.started, "");
+      while (!existsSync(args.gate)) await Bun.sleep(5);
+      await ctx.db.update("Post", id, { title: args.title + "!" });
+      return (await ctx.db.get("Post", id)).title;
+    } });""",
 }
 PYTHON = """
 from pylon_functions import mutation, query
@@ -91,3 +104,26 @@ def test_one_handler_without_end_costs_nobody_a_call_who_comes_later(
     assert (status, answer["code"]) == (504, "FN_TIMEOUT")
     assert failures == []
     assert "spun" not in server.call(f"posts{suffix}")
+
+
+def test_a_handler_without_end_costs_none_of_the_calls_that_run_beside_it(server: Server, tmp_path: Path) -> None:
+    gate = tmp_path / "spinning"
+
+    def work(caller: int) -> tuple[int, Any]:
+        args = {"title": f"beside {caller}", "started": str(tmp_path / f"{caller}"), "gate": str(gate)}
+        return server.request("POST", "/api/fn/work", args)
+
+    earlier, later = range(CALLERS // 2), range(CALLERS // 2, CALLERS - 1)
+    with ThreadPoolExecutor(CALLERS) as threads:
+        others = [threads.submit(work, caller) for caller in earlier]
+        until(lambda: all((tmp_path / f"{caller}").exists() for caller in earlier), "the earlier calls to run")
+        stuck = threads.submit(server.request, "POST", "/api/fn/spin_beside", {"gate": str(gate)})
+        until(gate.exists, "the handler to spin")
+        others += [threads.submit(work, caller) for caller in later]
+        status, answer = stuck.result()
+        answers = [other.result() for other in others]
+
+    assert answers == [(200, f"beside {caller}!") for caller in (*earlier, *later)]
+    assert (status, answer["code"]) == (504, "FN_TIMEOUT")
+    titles = [title for title in server.call("posts") if title.startswith("beside") or title == "spun"]
+    assert sorted(titles) == sorted(f"beside {caller}!" for caller in (*earlier, *later))
