@@ -34,4 +34,9 @@ def rfc3339_s(epoch_ns: int) -> str:
     return f"{datetime.fromtimestamp(epoch_ns // 1_000_000_000, UTC):%Y-%m-%dT%H:%M:%SZ}"
 
 
+def seconds_text(epoch_ms: int | None) -> str | None:
+    """As jobs and workflows tell a time on the wire: ``"1767225600Z"``."""
+    return None if epoch_ms is None else f"{epoch_ms // 1000}Z"
+
+
 _: Clock = SystemClock()

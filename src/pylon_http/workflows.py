@@ -11,6 +11,7 @@ from typing import Any, Protocol
 
 import msgspec
 
+from pylon_core.clock import seconds_text
 from pylon_http.jobs import JobClaim, NewJob
 
 NULL = msgspec.Raw(b"null")
@@ -163,11 +164,6 @@ class WorkflowStore(Protocol):
 
     def forget(self, ended_before_ms: int, limit: int) -> int:
         """Remove instances that ended before that, at most so many; how many."""
-
-
-def seconds_text(time_ms: int | None) -> str | None:
-    """A time as workflows tell it on the wire: ``"1767225600Z"``."""
-    return None if time_ms is None else f"{time_ms // 1000}Z"
 
 
 def instance_to_wire(instance: WorkflowInstance) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from pylon_core import jsontext
+from pylon_core.clock import seconds_text
 from pylon_core.errors import PylonError
 from pylon_http import Response
 from pylon_http.jobs import RETRIES_DEFAULT, Job, JobStatus, NewJob, priority_of
@@ -112,9 +113,9 @@ def to_wire(job: Job) -> Mapping[str, Any]:
         "status": job.status,
         "max_retries": job.max_retries,
         "retry_count": job.retry_count,
-        "created_at": _seconds(job.created_ms),
-        "started_at": _seconds(job.started_ms),
-        "completed_at": _seconds(job.completed_ms),
+        "created_at": seconds_text(job.created_ms),
+        "started_at": seconds_text(job.started_ms),
+        "completed_at": seconds_text(job.completed_ms),
         "error": job.error,
         "delay_secs": max(0, job.run_at_ms - job.created_ms) // 1000,
         "queue": job.queue,
@@ -168,10 +169,6 @@ def _whole(value: Any, default: int) -> int:
 
 def _text(value: Any) -> str | None:
     return value if isinstance(value, str) and value else None
-
-
-def _seconds(milliseconds: int | None) -> str | None:
-    return None if milliseconds is None else f"{milliseconds // 1000}Z"
 
 
 ROUTES = (
