@@ -90,16 +90,11 @@ export const QUERIES: QueryName[] = [];
 export type ActionName = never;
 export const ACTIONS: ActionName[] = [];
 
-export type FunctionName = "addToCart" | "cancelOrder" | "checkout" | "demoPayment" | "goesWith" | "paymentEvents" | "recordPayment" | "seed" | "sendOrderEmail" | "shipOrder" | "sweepCarts";
-export const FUNCTIONS: FunctionName[] = ["addToCart", "cancelOrder", "checkout", "demoPayment", "goesWith", "paymentEvents", "recordPayment", "seed", "sendOrderEmail", "shipOrder", "sweepCarts"];
+export type FunctionName = "addToCart" | "checkout" | "demoPayment" | "goesWith" | "paymentEvents" | "seed";
+export const FUNCTIONS: FunctionName[] = ["addToCart", "checkout", "demoPayment", "goesWith", "paymentEvents", "seed"];
 
 export interface AddToCartInput {
   productId: string;
-}
-
-export interface CancelOrderInput {
-  orderId: string;
-  seal: string;
 }
 
 export interface CheckoutInput {
@@ -118,23 +113,7 @@ export interface GoesWithInput {
   limit?: number | null;
 }
 
-export interface RecordPaymentInput {
-  eventId: string;
-  orderNumber: string;
-  amountCents: number;
-  seal: string;
-}
-
-export interface SendOrderEmailInput {
-  orderId: string;
-  letter: "placed" | "paid" | "shipped" | "cancelled";
-  seal: string;
-}
-
-export interface ShipOrderInput {
-  orderId: string;
-  seal: string;
-}
+export type GoesWithOutput = string[];
 
 const DEFAULT_BASE_URL = "http://localhost:4321";
 
@@ -317,25 +296,25 @@ export type NewRows = {
 
 export type Functions = {
   addToCart: { input: AddToCartInput; output: Output<typeof import("./functions/addToCart")> };
-  cancelOrder: { input: CancelOrderInput; output: Output<typeof import("./functions/cancelOrder")> };
   checkout: { input: CheckoutInput; output: Output<typeof import("./functions/checkout")> };
   demoPayment: { input: DemoPaymentInput; output: Output<typeof import("./functions/demoPayment")> };
-  goesWith: { input: GoesWithInput; output: unknown };
+  goesWith: { input: GoesWithInput; output: GoesWithOutput };
   paymentEvents: { input: Record<string, unknown>; output: Output<typeof import("./functions/paymentEvents")> };
-  recordPayment: { input: RecordPaymentInput; output: Output<typeof import("./functions/recordPayment")> };
   seed: { input: Record<string, unknown>; output: Output<typeof import("./functions/seed")> };
-  sendOrderEmail: { input: SendOrderEmailInput; output: Output<typeof import("./functions/sendOrderEmail")> };
-  shipOrder: { input: ShipOrderInput; output: Output<typeof import("./functions/shipOrder")> };
-  sweepCarts: { input: Record<string, unknown>; output: Output<typeof import("./functions/sweepCarts")> };
 };
 
 export type Queries = Record<never, { input: unknown; output: unknown }>;
+
+export type Searches = {
+  Product: { facets: "category" | "maker" | "colour" | "available"; sortable: "priceCents" | "sold" | "addedAt" };
+};
 
 /** For `createTypedDb<AppSchema>()` of `@pylonsync/react`. */
 export type AppSchema = {
   entities: Entities;
   functions: Functions;
   queries: Queries;
+  searches: Searches;
 };
 
 /** What the handler of a function file returns, as it arrives. */

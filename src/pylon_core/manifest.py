@@ -2,11 +2,11 @@
 
 ``parse_manifest`` reads the JSON document and ``AppManifest.to_wire`` writes it back without loss. The values
 never change, so every thread may share them. Parsing asks for the right members of the right JSON types and no
-more: whether the declarations make sense together is ``manifest_checks``; a policy expression is only text here.
+more (``manifest_faults`` says what a document lacks): whether the declarations make sense together is
+``manifest_checks``; a policy expression is only text here.
 """
 
 import enum
-import json
 import operator
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
@@ -14,11 +14,11 @@ from typing import Annotated, Any, Literal, Protocol, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictBool, StrictInt, ValidationError
 from pydantic.alias_generators import to_camel
-from pydantic_core import ErrorDetails
 
 from pylon_core import jsontext
-from pylon_core.diagnostics import Diagnostic, Severity, Span
+from pylon_core.diagnostics import Diagnostic
 from pylon_core.errors import PylonError
+from pylon_core.manifest_faults import shape_fault, syntax_fault
 
 MANIFEST_FILE = "pylon.manifest.json"
 MANIFEST_VERSION = 1
@@ -339,80 +339,8 @@ def parse_manifest(text: bytes | str, file: str = MANIFEST_FILE) -> AppManifest:
     try:
         document = jsontext.decode(text)
     except PylonError:
-        raise ManifestError([_syntax_fault(text, file)]) from None
+        raise ManifestError([syntax_fault(text, file)]) from None
     try:
         return AppManifest.model_validate(document, by_alias=True, by_name=False)
     except ValidationError as error:
-        raise ManifestError([_shape_fault(error, file)]) from None
-
-
-def _parse_error(message: str, span: Span, hint: str | None = None) -> Diagnostic:
-    return Diagnostic(Severity.ERROR, "MANIFEST_PARSE_ERROR", message, hint, span)
-
-
-def _syntax_fault(text: bytes | str, file: str) -> Diagnostic:
-    """Why the text was refused: the decoder in use does not say where, so a second one looks for the place."""
-    try:
-        json.loads(text if isinstance(text, str) else text.decode())
-    except json.JSONDecodeError as error:
-        return _parse_error(f"The manifest is not valid JSON: {error.msg}.", Span(file, error.lineno, error.colno))
-    except UnicodeError:
-        return _parse_error("The manifest is not UTF-8 text.", Span(file))
-    except RecursionError:
-        pass  # said below: too deep for either decoder
-    return _parse_error(
-        f"The manifest is not plain JSON, or nests deeper than {jsontext.DEPTH_MAX} levels.", Span(file)
-    )
-
-
-def _shape_fault(error: ValidationError, file: str) -> Diagnostic:
-    faults = error.errors(include_url=False, include_context=True)
-    hint = f"{len(faults) - 1} more members are wrong too." if len(faults) > 1 else None
-    return _parse_error(f"{_path(faults[0]['loc'])} {_complaint(faults[0])}.", Span(file), hint)
-
-
-def _path(location: tuple[int | str, ...]) -> str:
-    """``("entities", 0, "name")`` as ``entities[0].name``."""
-    steps = (f"[{step}]" if isinstance(step, int) else f".{step}" for step in location)
-    return "".join(steps).removeprefix(".") or "The document"
-
-
-_EXPECTED: Mapping[str, str] = {
-    "string_type": "a string",
-    "bool_type": "true or false",
-    "int_type": "an integer",
-    "tuple_type": "an array",
-    "model_type": "an object",
-    "mapping_type": "an object",
-}
-
-
-def _complaint(fault: ErrorDetails) -> str:
-    kind, context = fault["type"], fault.get("ctx", {})
-    if kind == "missing":
-        return "is missing"
-    if kind == "literal_error":
-        return f"must be {context['expected']}"
-    if kind == "greater_than_equal":
-        return f"must be {context['ge']} or more"
-    if kind in _EXPECTED:
-        return f"must be {_EXPECTED[kind]}, not {_json_type(fault['input'])}"
-    return f"is wrong: {fault['msg']}"
-
-
-def _json_type(value: object) -> str:
-    match value:
-        case None:
-            return "null"
-        case bool():
-            return "a boolean"
-        case int():
-            return "a number"
-        case float():
-            return "a fraction"
-        case str():
-            return "a string"
-        case list():
-            return "an array"
-        case _:
-            return "an object"
+        raise ManifestError([shape_fault(error, file)]) from None

@@ -6,22 +6,29 @@ given up and begun from the start of its handler.
 
 A call that did not answer in time has its child replaced. When that one does not move any more, any of its calls
 may be what keeps it: a query or mutation is then a *suspect*, the one whose time is over included, and is run
-again with no other beside it. The one to blame is late there too; the others are merely later than usual.
+again with no other beside it: first briefly, so that no suspect waits long for the others, then with all its time.
+The one to blame is late there too; the others are merely later than usual. An action cannot be tried: it waits to
+hear of another that is to blame, and when its own time is over first, that is how it ended.
+
+A mutation whose time went by while it waited for the database has time once more when another call was late
+meanwhile: that one may have kept the transaction for itself.
 
 Any thread may call ``run``.
 """
 
 import itertools
+from contextlib import suppress
 
 import msgspec
 
 from pylon_core.clock import Clock
 from pylon_core.errors import PylonError
 from pylon_functions import protocol
-from pylon_functions.conversation import Conversation
-from pylon_functions.endings import CallEnded, CallTimedOut, OutOfTime, RunnerClosed, RunnerLost
+from pylon_functions.conversation import LOOK_S, Conversation
+from pylon_functions.endings import CallEnded, CallerGone, CallTimedOut, OutOfTime, RunnerClosed, RunnerLost
 from pylon_functions.identity import without_admin
-from pylon_functions.invocation import Invocation, OnceScope
+from pylon_functions.invocation import Invocation, OnceScope, Origin
+from pylon_functions.late_calls import LateCalls
 from pylon_functions.protocol import RunFunction
 from pylon_functions.registry import FunctionDefinition, FunctionKind, Registry
 from pylon_functions.runner import Runner
@@ -34,8 +41,15 @@ ATTEMPTS_MAX = 256
 """How often a mutation is begun while others keep getting ahead of it. Each round lets one of them through, so
 this many may want the same row at once; the deadline usually comes first."""
 
-TURN_TIMES_MAX = 4
+BRIEF_PART = 8
+"""A suspect is first tried for this part of its time."""
+BRIEF_S_MIN = 0.5
+TURN_TIMES_BRIEF = 1
+TURN_TIMES_FULL = 2
 """How many times its own time a suspect waits for its turn: behind so many to blame it gives up."""
+
+NEWS_S = 0.5
+"""How long to wait for news of a call that was late at the same time."""
 
 _NESTED_KINDS = (FunctionKind.QUERY, FunctionKind.MUTATION)
 """What an action may run: nothing that would be half done when it fails. Of the same a lost call is run again."""
@@ -47,6 +61,7 @@ class Calls:
         self._serving = serving
         self._traces = traces
         self._clock = clock
+        self._late = LateCalls(clock)
         self._numbers = itertools.count()
 
     def run(self, wanted: Invocation, deadline: float, outer: Conversation | None = None) -> msgspec.Raw:
@@ -55,11 +70,12 @@ class Calls:
         Raises the handler's error (400), ``CallEnded``, what ``Workers.pick`` raises, FN_NOT_FOUND,
         FN_TYPE_MISMATCH, and ``RerunRefused`` (409) for a mutation that could not get past the others in time.
         """
-        allowed_s = deadline - self._clock.monotonic()
+        begun = self._clock.monotonic()
+        allowed_s = deadline - begun
         may_run_again = True
         while True:
             runner = self._workers.pick(wanted.name, deadline)
-            function = _find(runner.registry, wanted.name, wanted.kind)
+            function = _find(runner.registry, wanted.name, wanted.kind, wanted.origin)
             try:
                 return self._run_on(runner, function, wanted, deadline, outer)
             except RunnerClosed:
@@ -68,16 +84,17 @@ class Calls:
                 if isinstance(ended, CallTimedOut):
                     self._workers.replace(runner)
                 if function.fn_type not in _NESTED_KINDS:
+                    if isinstance(ended, RunnerLost) and not self._is_cleared(runner, wanted, deadline):
+                        raise CallTimedOut from None
                     raise
                 if self._is_suspect(ended, runner, outer):
                     break
-                is_outer_lost = outer is not None and outer.runner.is_over
-                if not isinstance(ended, RunnerLost) or is_outer_lost or not may_run_again:
+                if not may_run_again or not self._is_anothers_doing(ended, begun, outer):
                     raise
                 may_run_again = False
-                if outer is None:  # what it lost its time by was not its own doing
+                if outer is None:
                     deadline = self._clock.monotonic() + allowed_s
-        return self._run_apart(wanted, allowed_s, outer)
+        return self._run_apart(wanted, allowed_s, outer, runner)
 
     def _is_suspect(self, ended: CallEnded, runner: Runner, outer: Conversation | None) -> bool:
         """Whether it cannot be told by which call of its child this one was ended."""
@@ -88,21 +105,59 @@ class Calls:
                 return runner.has_strays and not (outer is not None and outer.runner.is_over)
         return outer is None and not runner.responds(self._clock)
 
-    def _run_apart(self, wanted: Invocation, allowed_s: float, outer: Conversation | None) -> msgspec.Raw:
-        """Run a suspect with a child to itself. What happens to it here is its own doing."""
-        turn_at = self._clock.monotonic() + TURN_TIMES_MAX * allowed_s if outer is None else outer.deadline
+    def _is_anothers_doing(self, ended: CallEnded, begun: float, outer: Conversation | None) -> bool:
+        """Whether a query or mutation lost its time by what is not its own doing."""
+        match ended:
+            case RunnerLost():
+                return outer is None or not outer.runner.is_over
+            case OutOfTime():
+                return outer is None and self._late.is_one_since(begun, NEWS_S)
+        return False
+
+    def _is_cleared(self, runner: Runner, wanted: Invocation, deadline: float) -> bool:
+        """Whether an action that was lost with its child had no part in that, as far as is known in its time."""
         while True:
-            with self._workers.isolated(wanted.name, turn_at) as runner:
-                function = _find(runner.registry, wanted.name, wanted.kind)
-                deadline = self._clock.monotonic() + allowed_s if outer is None else outer.deadline
+            look_at = min(self._clock.monotonic() + LOOK_S, deadline)
+            if self._workers.is_cleared(runner, look_at):
+                return True
+            if self._clock.monotonic() >= deadline:
+                return False
+            if wanted.is_gone is not None and wanted.is_gone():
+                raise CallerGone from None
+
+    def _run_apart(
+        self, wanted: Invocation, allowed_s: float, outer: Conversation | None, shared: Runner
+    ) -> msgspec.Raw:
+        """Run a suspect with a child to itself. What happens to it there in all its time is its own doing."""
+        brief_s = max(BRIEF_S_MIN, allowed_s / BRIEF_PART)
+        if brief_s < allowed_s:
+            with suppress(CallTimedOut, OutOfTime):
+                return self._try_apart(wanted, brief_s, TURN_TIMES_BRIEF * allowed_s, outer, None)
+        return self._try_apart(wanted, allowed_s, TURN_TIMES_FULL * allowed_s, outer, shared)
+
+    def _try_apart(
+        self, wanted: Invocation, limit_s: float, turn_s: float, outer: Conversation | None, shared: Runner | None
+    ) -> msgspec.Raw:
+        """``shared`` is the child that may be cleared by it, unless it is tried but briefly."""
+        end = float("inf") if outer is None else outer.deadline
+        turn_at = min(self._clock.monotonic() + turn_s, end)
+        while True:
+            with self._workers.isolated(wanted.name, turn_at, is_brief=shared is None) as runner:
+                function = _find(runner.registry, wanted.name, wanted.kind, wanted.origin)
                 try:
-                    return self._run_on(runner, function, wanted, deadline, outer)
+                    return self._run_on(
+                        runner, function, wanted, min(self._clock.monotonic() + limit_s, end), outer
+                    )
                 except RunnerClosed:
                     continue
+                except CallTimedOut:
+                    if shared is not None and not runner.responds(self._clock):
+                        self._workers.blame(shared)
+                    raise
 
-    def find(self, name: str, kind: FunctionKind | None, deadline: float) -> FunctionDefinition:
+    def find(self, name: str, kind: FunctionKind | None, origin: Origin, deadline: float) -> FunctionDefinition:
         """What a call made now would run. Raises what ``Workers.pick`` does, FN_NOT_FOUND, FN_TYPE_MISMATCH."""
-        return _find(self._workers.pick(name, deadline).registry, name, kind)
+        return _find(self._workers.pick(name, deadline).registry, name, kind, origin)
 
     def _run_on(
         self,
@@ -115,6 +170,9 @@ class Calls:
         for attempt in range(ATTEMPTS_MAX - 1):
             try:
                 return self._attempt(runner, function, wanted, deadline, outer, is_rerun=attempt > 0)
+            except CallTimedOut:
+                self._late.note()
+                raise
             except RerunRefused:
                 if self._clock.monotonic() >= deadline:
                     raise
@@ -165,11 +223,12 @@ class Calls:
             frame.args,
             without_admin(caller.auth),
             kind=_nested_kind(frame.fn_type),
+            origin=Origin.SERVER,
             is_gone=caller.is_gone,
             once=once,
         )
         if wanted.name in talk.runner.registry:
-            function = _find(talk.runner.registry, wanted.name, wanted.kind)
+            function = _find(talk.runner.registry, wanted.name, wanted.kind, wanted.origin)
             return self._run_on(talk.runner, function, wanted, talk.deadline, talk)
         try:
             return self.run(wanted, talk.deadline, talk)
@@ -179,13 +238,20 @@ class Calls:
             raise PylonError(lost.code, lost.message) from None
 
 
-def _find(registry: Registry, name: str, kind: FunctionKind | None) -> FunctionDefinition:
+def _find(registry: Registry, name: str, kind: FunctionKind | None, origin: Origin) -> FunctionDefinition:
+    """What is not there for the caller is refused in the words for what is not there at all."""
     function = registry.get(name)
-    if function is None or (kind is None and function.fn_type is FunctionKind.WORKFLOW):
+    if function is None or not _is_there(function, kind, origin):
         raise PylonError("FN_NOT_FOUND", f'Function "{name}" is not registered')
     if kind is not None and kind is not function.fn_type:
         raise PylonError("FN_TYPE_MISMATCH", f'Function "{name}" is registered as {function.fn_type}, not {kind}')
     return function
+
+
+def _is_there(function: FunctionDefinition, kind: FunctionKind | None, origin: Origin) -> bool:
+    if function.is_internal and origin is Origin.OUTSIDE:
+        return False
+    return kind is not None or function.fn_type is not FunctionKind.WORKFLOW
 
 
 def _nested_kind(asked: object) -> FunctionKind:

@@ -10,7 +10,7 @@ from pylon_core.clock import Clock
 from pylon_core.manifest import AppManifest
 from pylon_functions.as_user import Guard
 from pylon_functions.calls import Calls
-from pylon_functions.invocation import Invocation
+from pylon_functions.invocation import Invocation, Origin
 from pylon_functions.registry import FunctionDefinition, FunctionKind
 from pylon_functions.serving import Serving
 from pylon_functions.traces import CallTrace, Traces
@@ -39,19 +39,21 @@ class FunctionHost:
         self._calls = Calls(workers, Serving(manifest, store, clock, guard), self._traces, clock)
 
     def definitions(self) -> list[FunctionDefinition]:
-        """Every function that may be called, by name."""
+        """Every function that may be called, by name; internal ones too."""
         return [function for function in self._all() if function.fn_type is not FunctionKind.WORKFLOW]
 
     def workflows(self) -> list[FunctionDefinition]:
         """Every workflow, by name; called with ``kind=FunctionKind.WORKFLOW``."""
         return [function for function in self._all() if function.fn_type is FunctionKind.WORKFLOW]
 
-    def find(self, name: str, kind: FunctionKind | None = None) -> FunctionDefinition:
+    def find(
+        self, name: str, kind: FunctionKind | None = None, origin: Origin = Origin.OUTSIDE
+    ) -> FunctionDefinition:
         """The function that a call of that ``kind`` would run; ``None``: anything but a workflow.
 
         Raises FUNCTIONS_NOT_AVAILABLE, RUNNER_NOT_STARTED, FN_NOT_FOUND, FN_TYPE_MISMATCH.
         """
-        return self._calls.find(name, kind, self._clock.monotonic() + self._call_timeout_s)
+        return self._calls.find(name, kind, origin, self._clock.monotonic() + self._call_timeout_s)
 
     def run(self, invocation: Invocation) -> msgspec.Raw:
         """Call a function and return its value as JSON text.

@@ -5,7 +5,7 @@ Nobody gets the administrator's rights this way, also not the administrator.
 
 import msgspec
 
-from pylon_auth.context import ANONYMOUS, AuthContext
+from pylon_auth.context import ADMIN_USER_ID, ANONYMOUS, AuthContext
 
 
 class _Kept(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -25,8 +25,9 @@ def without_admin(auth: AuthContext) -> AuthContext:
 
 
 def encode_identity(auth: AuthContext) -> msgspec.Raw | None:
-    """The user, as a job keeps it (``NewJob.identity``); ``None`` for nobody."""
-    if auth.user_id is None:
+    """The user, as a job keeps it (``NewJob.identity``); ``None`` for nobody. Whoever holds the admin token is no
+    user of the app: a job of theirs runs as nobody."""
+    if auth.user_id is None or auth.user_id == ADMIN_USER_ID:
         return None
     auth = without_admin(auth)
     return msgspec.Raw(_encoder.encode(_Kept(auth.user_id or "", auth.is_guest, auth.tenant_id, auth.roles)))

@@ -1,5 +1,6 @@
 """One call of a function, as its caller wants it made. Immutable."""
 
+import enum
 from base64 import b64encode
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -36,6 +37,15 @@ class WebhookRequest(msgspec.Struct, frozen=True, omit_defaults=True):
             return cls(method, path, headers, "", b64encode(body).decode())
 
 
+class Origin(enum.Enum):
+    """Who wants a function called, which decides which there are."""
+
+    OUTSIDE = enum.auto()
+    """Whoever can reach the server, the administrator included. Internal functions are not there for them."""
+    SERVER = enum.auto()
+    """The app itself: another of its functions, a job, a schedule, the engine of workflows."""
+
+
 class OnceScope(msgspec.Struct, frozen=True):
     """Makes what a call does in the database happen once, however often the call is repeated.
 
@@ -56,6 +66,7 @@ class Invocation(msgspec.Struct, frozen=True):
     auth: AuthContext
     kind: FunctionKind | None = None
     """What the function must be, or FN_TYPE_MISMATCH; ``None``: anything but a workflow."""
+    origin: Origin = Origin.OUTSIDE
     request: WebhookRequest | None = None
     listener: Listener | None = None
     is_gone: Callable[[], bool] | None = None

@@ -27,12 +27,16 @@ class WorkflowOptions(msgspec.Struct, frozen=True, omit_defaults=True):
 
 class FunctionDefinition(msgspec.Struct, frozen=True, omit_defaults=True):
     """One function. ``args_schema`` maps argument names to validators (contract 07 §7); ``None``: it takes any.
-    Only workflows have ``options``."""
+    Only workflows have ``options``. An internal one is called by the server itself; from outside it is not
+    there."""
 
     name: str
     fn_type: FunctionKind
     args_schema: Mapping[str, Any] | None = None
     options: WorkflowOptions | None = None
+    is_internal: bool = msgspec.field(name="internal", default=False)
+    returns: Mapping[str, Any] | None = None
+    """What its value is, as a validator; ``None``: its process does not say."""
 
 
 class FileProblem(msgspec.Struct, frozen=True):

@@ -13,6 +13,9 @@ import msgspec
 from pylon_auth.context import AuthContext
 from pylon_core.clock import Clock
 from pylon_core.errors import PylonError
+from pylon_core.manifest import SERVER_JOBS
+from pylon_core.names import name_problem
+from pylon_functions import workflows
 from pylon_functions.identity import encode_identity
 from pylon_functions.protocol import CancelSchedule, Schedule
 from pylon_http import DataError, TxStore
@@ -24,7 +27,8 @@ LATEST_MS = 8_640_000_000_000_000
 
 
 def scheduled(tx: TxStore, frame: Schedule, caller: AuthContext, clock: Clock) -> str:
-    """Keep the job that a frame asks for; its id. Raises SCHEDULE_FAILED."""
+    """Keep the job that a frame asks for; its id. Raises SCHEDULE_FAILED, and for what is asked of workflows
+    what ``workflows.check_request`` does."""
     job = _job(frame, caller, clock)
     try:
         return tx.enqueue(job)
@@ -38,8 +42,9 @@ def cancelled(tx: TxStore, frame: CancelSchedule) -> bool:
 
 
 def _job(frame: Schedule, caller: AuthContext, clock: Clock) -> NewJob:
-    if not isinstance(frame.fn_name, str) or not frame.fn_name:
+    if not isinstance(frame.fn_name, str):
         raise _refused("a function is named by a text")
+    _check_name(frame.fn_name, frame.args)
     if frame.delay_ms is None:
         run_at_ms = _milliseconds("run_at", frame.run_at)
     else:
@@ -53,6 +58,13 @@ def _job(frame: Schedule, caller: AuthContext, clock: Clock) -> NewJob:
         run_at_ms=run_at_ms,
         identity=_identity(frame.identity, caller),
     )
+
+
+def _check_name(name: str, args: msgspec.Raw) -> None:
+    if (problem := name_problem(name)) is not None:
+        raise _refused(f"the name of a function {problem}")
+    if name.startswith(SERVER_JOBS) and not workflows.check_request(name, args):
+        raise _refused(f"what begins with {SERVER_JOBS!r} is the server's own")
 
 
 def _identity(asked: Any, caller: AuthContext) -> msgspec.Raw | None:

@@ -21,12 +21,19 @@ class Workers(Protocol):
     def replace(self, runner: Runner) -> None:
         """A handler of this one did not answer in time: put another in its place, at once."""
 
-    def isolated(self, name: str, deadline: float, /) -> AbstractContextManager[Runner]:
-        """A runner that nobody else is given meanwhile and that nothing is at work in; callers get it one after
-        the other, in the order they came.
+    def isolated(self, name: str, deadline: float, /, *, is_brief: bool) -> AbstractContextManager[Runner]:
+        """A runner that nobody else is given meanwhile and that nothing is at work in. There are a few; callers
+        that are brief are served before others, and in the order they came.
 
         Raises as ``pick`` does, and ``OutOfTime`` when it was not this caller's turn before the deadline.
         """
+
+    def blame(self, runner: Runner, /) -> None:
+        """A call that this one had was found to be what keeps a runner from moving."""
+
+    def is_cleared(self, runner: Runner, deadline: float, /) -> bool:
+        """Whether the calls that went away with this runner have done nothing: it just ended, or was ended because
+        of a call that is known by now. Waits for that to be known; false when it is not at the deadline."""
 
     def registry(self) -> Registry:
         """The functions that a call made now would find; empty when there are no workers."""

@@ -19,6 +19,8 @@ import msgspec
 
 EMPTY = msgspec.Raw(b"{}")
 RETRIES_DEFAULT = 3
+ERROR_CHARS_MAX = 4_000
+"""Of an error that is kept or logged: at most 16 KB, and about a screen of it."""
 
 
 class JobPriority(enum.IntEnum):
@@ -108,6 +110,9 @@ class JobStore(Protocol):
     def fail(self, claim: JobClaim, error: str, retry_at_ms: int) -> bool:
         """The attempt failed: the job waits for the next, or is dead when that was the last."""
 
+    def bury(self, claim: JobClaim, error: str) -> bool:
+        """The attempt failed, and so would every other: the job is dead."""
+
     def give_back(self, claim: JobClaim, retry_at_ms: int = 0) -> bool:
         """The attempt was not made; it does not count. The job waits as before, at least until then."""
 
@@ -149,6 +154,12 @@ class JobStore(Protocol):
 
     def forget(self, ended_before_ms: int, dead_before_ms: int, limit: int) -> int:
         """Remove jobs that ended, or died, before then, at most so many of each kind; how many."""
+
+
+def error_text(text: str) -> str:
+    """As it is kept and logged: bounded, with a mark where it was cut. Postgres keeps no NUL in a text."""
+    bounded = text if len(text) <= ERROR_CHARS_MAX else f"{text[: ERROR_CHARS_MAX - 1]}…"
+    return bounded.replace("\0", " ")
 
 
 def priority_of(text: Any) -> JobPriority:

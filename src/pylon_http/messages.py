@@ -120,10 +120,11 @@ class StreamedResponse:
 
 
 class Outlet(Protocol):
-    """Where a body goes while it is made. Nothing here waits; any thread may call."""
+    """Where a body goes while it is made; any thread may call."""
 
     def write(self, piece: bytes) -> bool:
-        """Send it as soon as the client takes it; false: it was dropped, since too much is unsent already."""
+        """Send it as soon as the client takes it. Waits where too much is unsent; false: it was dropped, since the
+        client has had whoever makes the body wait for too long in all."""
 
     def is_gone(self) -> bool:
         """Whether nobody takes any more."""

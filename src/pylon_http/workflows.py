@@ -44,13 +44,15 @@ class StepStatus(enum.StrEnum):
 
 
 class WorkflowDefinition(msgspec.Struct, frozen=True):
-    """What is known of a workflow before it runs. ``file`` is empty for one that an outside runner has."""
+    """What is known of a workflow before it runs. ``file`` is empty for one that an outside runner has. An
+    internal one is begun by the app's functions alone."""
 
     name: str
     description: str = ""
     file: str = ""
     max_retries: int = 3
     step_timeout_secs: float = 60
+    is_internal: bool = msgspec.field(name="internal", default=False)
 
 
 class WorkflowStep(msgspec.Struct, frozen=True, kw_only=True):
@@ -147,6 +149,9 @@ class WorkflowStore(Protocol):
 
     def page(self, status: WorkflowStatus | None, after: str | None, limit: int) -> WorkflowPage:
         """Newest first, those behind ``after``: at most so many, and fewer where they are large."""
+
+    def depth(self, workflow_id: str, most: int) -> int:
+        """How many instances wait for this one, each for the next; no more than ``most`` are counted."""
 
     def change(self, workflow_id: str, decide: Decide, claim: JobClaim | None = None) -> Transition | None:
         """Make a transition in one transaction, and tell it; ``None`` when there is no such instance.

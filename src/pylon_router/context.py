@@ -33,10 +33,11 @@ class FunctionHost(Protocol):
     """Runs the app's functions; any thread may call."""
 
     def definitions(self) -> Sequence[FunctionDefinition]:
-        """Every function, by name."""
+        """Every function, by name, internal ones too."""
 
     def find(self, name: str) -> FunctionDefinition:
-        """Raises what ``run`` would before it looks at arguments, FN_NOT_FOUND among them."""
+        """As somebody outside finds it, for whom internal ones are not there. Raises what ``run`` would before it
+        looks at arguments, FN_NOT_FOUND among them."""
 
     def run(self, invocation: Invocation) -> msgspec.Raw:
         """What the handler returned, as JSON text. Raises ``PylonError``, FN_NOT_FOUND among them."""

@@ -28,7 +28,6 @@ def streamed(functions: FunctionHost, invocation: Invocation) -> PushedResponse:
 
     def make(outlet: Outlet) -> bytes:
         def listener(text: str, name: str | None) -> None:
-            # It must not wait: a mutation that is heard keeps everybody else from writing.
             if not outlet.write(event(text, None if name in _ENDINGS else name)):
                 raise OutOfTime("The caller takes what the function streams too slowly.")
 

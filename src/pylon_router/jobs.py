@@ -11,6 +11,8 @@ import msgspec
 from pylon_core import jsontext
 from pylon_core.clock import seconds_text
 from pylon_core.errors import PylonError
+from pylon_core.manifest import SERVER_JOBS
+from pylon_core.names import name_problem
 from pylon_http import Response
 from pylon_http.jobs import RETRIES_DEFAULT, Job, JobStatus, NewJob, priority_of
 from pylon_router.context import BackgroundJobs, Call, RouterContext, require_admin
@@ -45,9 +47,12 @@ def list_jobs(ctx: RouterContext, call: Call) -> Response:
     status = _STATUSES.get(wanted or "")
     if wanted is not None and status is None:
         return Response.json([])
+    queue = params.get("queue") or None
+    if queue is not None and name_problem(queue) is not None:
+        return Response.json([])
     page = jobs.store.page(
         status,
-        params.get("queue") or None,
+        queue,
         min(PAGE_JOBS_DEFAULT if limit is None else limit, PAGE_JOBS_MAX),
     )
     return Response.json([to_wire(job) for job in page])
@@ -143,14 +148,17 @@ def _new_job(body: Mapping[str, Any], now_ms: float) -> NewJob:
     name = body.get("name")
     if not isinstance(name, str) or not name:
         raise PylonError("MISSING_NAME", "A job needs a name.", hint='{"name": "sendDigest", "payload": {}}')
+    _check_name("name of a job", name)
+    if name.startswith(SERVER_JOBS):
+        raise PylonError("INVALID_ARGS", f'Jobs whose names begin with "{SERVER_JOBS}" are the server\'s own.')
     return NewJob(
         name=name,
         payload=msgspec.Raw(jsontext.encode(body.get("payload", {}))),
         priority=priority_of(body.get("priority")),
-        queue=_text(body.get("queue")) or "default",
+        queue=_label(body, "queue") or "default",
         max_retries=min(_whole(body.get("max_retries"), RETRIES_DEFAULT), RETRIES_MAX),
         run_at_ms=_run_at_ms(body, now_ms),
-        unique_key=_text(body.get("unique_key")),
+        unique_key=_label(body, "unique_key"),
     )
 
 
@@ -167,8 +175,17 @@ def _whole(value: Any, default: int) -> int:
     return value if is_whole else default
 
 
-def _text(value: Any) -> str | None:
-    return value if isinstance(value, str) and value else None
+def _label(body: Mapping[str, Any], member: str) -> str | None:
+    value = body.get(member)
+    if not isinstance(value, str) or not value:
+        return None
+    _check_name(f'"{member}" of a job', value)
+    return value
+
+
+def _check_name(what: str, text: str) -> None:
+    if (problem := name_problem(text)) is not None:
+        raise PylonError("INVALID_ARGS", f"The {what} {problem}.")
 
 
 ROUTES = (

@@ -70,26 +70,22 @@ def build(
         sessions = _open_sessions(store, loaded, clock)
         files = _open_files(config, folder, store, clock)
         functions = _functions(config, folder, environ, clock)
-        context = _context(config, loaded, store, sessions, files, functions, clock)
-        jobs = _jobs(config, database, loaded, store, context)
-        workflows = _workflows(config, store, context, jobs)
-        hub = _hub(config, context, store)
+        context = _context(config, loaded, store, sessions, files, clock)
+        host = _function_host(config, functions, context)
+        context = replace(context, functions=host)
+        jobs = _jobs(config, database, context, store, host)
+        workflows = _workflows(config, store, host, jobs, clock)
+        hub = _hub(config, context, store, sessions)
         context = replace(context, jobs=jobs, workflows=workflows.engine, reset=_reset_of(store, hub))
-        session_notices.close_sockets(sessions, hub)
-        documents = Documents(hub, store, loaded.policies, _with_documents(loaded), clock)
-        live_queries = LiveQueries(hub, context)
-        hub.add_feed(documents)
-        hub.add_feed(live_queries)
+        documents, live_queries = _feeds(hub, context, store, loaded)
         credentials = CredentialResolver(sessions, config.admin_token)
         pushed = PushedBodies(clock)
         gateway = _gateway(config, folder, context, store, credentials, pushed)
         wsgi = WsgiApp(gateway, config.files.bytes_max)
         sockets = _sockets(config, context, hub, credentials)
-        server = _listen(config, gateway, sockets, store, wsgi, clock)
+        server = _server(config, gateway, sockets, store, wsgi, clock)
         undo.callback(server.stop, clock.monotonic())
-        if config.extra_ports:
-            sockets.listen_on_extra_ports(server, config.host, config.hosts.before(gateway.begin))
-        store.on_left_over(server.nudge)
+        _listen_beside(config, gateway, sockets, server)
         undo.pop_all()
     return Application(
         config=config,
@@ -137,58 +133,58 @@ def _context(
     store: AppStore,
     sessions: SessionStore,
     files: FileLibrary,
-    functions: FunctionRuntime,
     clock: Clock,
 ) -> RouterContext:
-    context = RouterContext(
+    return RouterContext(
         manifest=loaded.manifest,
         store=store,
         policies=loaded.policies,
         sessions=sessions,
-        cookie=config.cookie(loaded.manifest.name),
+        cookie=config.cookie.of(loaded.manifest.name),
         clock=clock,
         files=files,
         files_url=config.files.url_prefix,
         function_limiter=RateLimiter(config.functions.calls_max, config.functions.calls_window_s, clock),
         dev_mode=config.dev_mode,
     )
-    host = FunctionHost(
-        loaded.manifest,
-        store,
+
+
+def _function_host(config: ServerConfig, functions: FunctionRuntime, context: RouterContext) -> FunctionHost:
+    return FunctionHost(
+        context.manifest,
+        context.store,
         functions,
-        clock,
+        context.clock,
         config.fn_call_timeout_s,
         guard=UserGuard(context),
         traces=Traces(value_bytes_max=VALUE_BYTES_MAX if config.dev_mode else 0),
     )
-    return replace(context, functions=host)
 
 
 def _jobs(
-    config: ServerConfig, database: Database, loaded: LoadedManifest, store: AppStore, context: RouterContext
+    config: ServerConfig, database: Database, context: RouterContext, store: AppStore, host: FunctionHost
 ) -> BackgroundJobs:
-    clock, functions = context.clock, context.functions
-    assert functions is not None
+    clock = context.clock
     is_shared = isinstance(database, PostgresDatabase)
     limits = JobLimits(config.jobs.workers, config.jobs.timeout_s, is_shared=is_shared)
     stores = JobStores(SqlJobStore(store.tables, clock), SqlScheduleStore(store.tables, clock))
-    return BackgroundJobs(stores, functions, map(Task.of, loaded.manifest.schedules), limits, clock)
+    return BackgroundJobs(stores, host, map(Task.of, context.manifest.schedules), limits, clock)
 
 
-def _workflows(config: ServerConfig, store: AppStore, context: RouterContext, jobs: BackgroundJobs) -> Workflows:
-    assert isinstance(context.functions, FunctionHost)
-    workflows = Workflows.over(
-        SqlWorkflowStore(store.tables, context.clock), context.functions, config.workflows, context.clock
-    )
-    requests.register(jobs.handlers, workflows.engine, context.clock)
+def _workflows(
+    config: ServerConfig, store: AppStore, host: FunctionHost, jobs: BackgroundJobs, clock: Clock
+) -> Workflows:
+    workflows = Workflows.over(SqlWorkflowStore(store.tables, clock), host, config.workflows, clock)
+    requests.register(jobs.handlers, workflows.engine, clock)
     return workflows
 
 
-def _hub(config: ServerConfig, context: RouterContext, store: AppStore) -> Hub:
+def _hub(config: ServerConfig, context: RouterContext, store: AppStore, sessions: SessionStore) -> Hub:
     limits = HubLimits(message_bytes_max=config.ws_frame_bytes_max)
     hub = Hub(context.policies, context.project, limits, context.clock)
     store.on_log_turned(hub.turn)
     hub.follow(store)
+    session_notices.close_sockets(sessions, hub)
     return hub
 
 
@@ -203,6 +199,16 @@ def _reset_of(store: AppStore, hub: Hub) -> Callable[[], None] | None:
         hub.turn(is_on=True)
 
     return reset
+
+
+def _feeds(
+    hub: Hub, context: RouterContext, store: AppStore, loaded: LoadedManifest
+) -> tuple[Documents, LiveQueries]:
+    documents = Documents(hub, store, loaded.policies, _with_documents(loaded), context.clock)
+    live_queries = LiveQueries(hub, context)
+    hub.add_feed(documents)
+    hub.add_feed(live_queries)
+    return documents, live_queries
 
 
 def _with_documents(loaded: LoadedManifest) -> frozenset[str]:
@@ -241,7 +247,7 @@ def _sockets(config: ServerConfig, context: RouterContext, hub: Hub, credentials
     return Sockets(hub, authenticator, peer_of, context.clock)
 
 
-def _listen(
+def _server(
     config: ServerConfig,
     gateway: Gateway,
     sockets: Sockets,
@@ -249,7 +255,7 @@ def _listen(
     wsgi: WsgiApp,
     clock: Clock,
 ) -> PylonServer:
-    return PylonServer(
+    server = PylonServer(
         config.host,
         config.port,
         sockets.streams_before(config.hosts.before(gateway.begin)),
@@ -261,6 +267,13 @@ def _listen(
         idle=store.flush,
         streamed_paths=(UPLOAD_PATH,),
     )
+    store.on_left_over(server.nudge)
+    return server
+
+
+def _listen_beside(config: ServerConfig, gateway: Gateway, sockets: Sockets, server: PylonServer) -> None:
+    if config.extra_ports:
+        sockets.listen_on_extra_ports(server, config.host, config.hosts.before(gateway.begin))
 
 
 def _housekeeper(

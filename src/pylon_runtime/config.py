@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from pylon_auth import CookieConfig, SameSite, default_cookie_name
+from pylon_runtime.cookie_config import COOKIE_SETTINGS, SessionCookieConfig
 from pylon_runtime.file_config import FILE_SETTINGS, FileConfig
 from pylon_runtime.function_config import FUNCTION_SETTINGS, FunctionConfig
 from pylon_runtime.hosts import ANY, HostRule, host_name
@@ -50,22 +50,10 @@ def _cors_origin(text: str) -> str:
     return text if text == ANY else origin(visible_ascii(text))
 
 
-def _cookie_name(text: str) -> str:
-    if default_cookie_name(text) != f"{text}_session":
-        raise ValueError("expected letters, digits, _ and -")
-    return text
-
-
 def _database_url(text: str) -> str:
     """The scheme in lower case, as Postgres wants it."""
     scheme, mark, rest = text.partition("://")
     return f"{scheme.lower()}{mark}{rest}" if mark else text
-
-
-def _domain(text: str) -> str:
-    if ";" in visible_ascii(text) or "," in text:
-        raise ValueError("expected a domain name")
-    return text
 
 
 PORT = Setting("PYLON_PORT", whole(0, 65535), "4321", "TCP port P of the HTTP server; 0 takes any free one.")
@@ -98,17 +86,6 @@ TRUSTED_ORIGINS = Setting(
     "Comma list of web origins that sign-in may redirect to.",
 )
 ADMIN_TOKEN = Setting("PYLON_ADMIN_TOKEN", visible_ascii, "none", "Bearer token of the administrator.")
-COOKIE_NAME = Setting("PYLON_COOKIE_NAME", _cookie_name, "<app>_session", "Name of the session cookie.")
-COOKIE_DOMAIN = Setting("PYLON_COOKIE_DOMAIN", _domain, "the host alone", "Domain of the session cookie.")
-COOKIE_SECURE = Setting(
-    "PYLON_COOKIE_SECURE", boolean, "0 in dev mode, else 1", "Whether browsers send the cookie over HTTPS only."
-)
-COOKIE_SAME_SITE = Setting(
-    "PYLON_COOKIE_SAME_SITE",
-    one_of("strict", "lax", "none"),
-    "lax",
-    "Which foreign pages' requests carry the cookie; none implies a secure cookie.",
-)
 DB_PATH = Setting(
     "PYLON_DB_PATH",
     Path,
@@ -174,10 +151,7 @@ SETTINGS: tuple[Setting[Any], ...] = (
     ALLOWED_HOSTS,
     TRUSTED_ORIGINS,
     ADMIN_TOKEN,
-    COOKIE_NAME,
-    COOKIE_DOMAIN,
-    COOKIE_SECURE,
-    COOKIE_SAME_SITE,
+    *COOKIE_SETTINGS,
     DB_PATH,
     DATABASE_URL,
     DB_CONNECTIONS,
@@ -212,10 +186,7 @@ class ServerConfig:
     hosts: HostRule
     trusted_origins: tuple[str, ...]
     admin_token: str | None = field(repr=False)
-    cookie_name: str | None
-    cookie_domain: str | None
-    cookie_secure: bool
-    cookie_same_site: SameSite
+    cookie: SessionCookieConfig
     db_path: Path
     database_url: str | None = field(repr=False)
     db_connections: int
@@ -247,7 +218,6 @@ class ServerConfig:
         cors_origin = _cors_origin_of(environ, dev_mode=dev_mode)
         origins = _origin_rule_of(environ, cors_origin, dev_mode=dev_mode)
         host = HOST.given(environ) or ("127.0.0.1" if dev_mode else "0.0.0.0")
-        secure = COOKIE_SECURE.given(environ)
         return cls(
             port=port,
             host=host,
@@ -257,10 +227,7 @@ class ServerConfig:
             hosts=_host_rule_of(environ, {cors_origin, *origins.listed}, host, dev_mode=dev_mode),
             trusted_origins=TRUSTED_ORIGINS.given(environ) or (_DEV_TRUSTED_ORIGINS if dev_mode else ()),
             admin_token=ADMIN_TOKEN.given(environ),
-            cookie_name=COOKIE_NAME.given(environ),
-            cookie_domain=COOKIE_DOMAIN.given(environ),
-            cookie_secure=not dev_mode if secure is None else secure,
-            cookie_same_site=SameSite(COOKIE_SAME_SITE.read(environ).capitalize()),
+            cookie=SessionCookieConfig.from_env(environ, dev_mode=dev_mode),
             db_path=database_path or DB_PATH.read(environ),
             database_url=database_url,
             db_connections=DB_CONNECTIONS.read(environ),
@@ -279,15 +246,6 @@ class ServerConfig:
             access_log=AccessLog(ACCESS_LOG.read(environ)),
             files=FileConfig.from_env(environ),
             workflows=WorkflowConfig.from_env(environ),
-        )
-
-    def cookie(self, app_name: str) -> CookieConfig:
-        """The session cookie of an app."""
-        return CookieConfig(
-            name=self.cookie_name or default_cookie_name(app_name),
-            domain=self.cookie_domain,
-            secure=self.cookie_secure,
-            same_site=self.cookie_same_site,
         )
 
 

@@ -56,8 +56,14 @@ class FunctionChild:
         _open(self._process.stdin).close()
         self._on_ended = on_ended
         self.runner = Runner(self._stdin)
-        self._reader = spawn(f"pylon-functions-{self.pid}", self._read_frames)
-        self.threads = (self._reader, spawn(f"pylon-functions-{self.pid}-output", self._watch))
+        try:
+            self._reader = spawn(f"pylon-functions-{self.pid}", self._read_frames)
+            self.threads = (self._reader, spawn(f"pylon-functions-{self.pid}-output", self._watch))
+        except BaseException:
+            self.kill()  # which ends the reader, too, if there is one
+            self._process.wait()
+            self._stdin.close()
+            raise
 
     def kill(self) -> None:
         """End it now, and what it started in its group; it is reaped soon."""

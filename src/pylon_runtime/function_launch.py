@@ -6,7 +6,6 @@ import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
 
 from pylon_core.clock import Clock
 from pylon_runtime.function_child import FunctionChild
@@ -41,51 +40,62 @@ Sources = frozenset[tuple[str, int, int]]
 """The files of a functions folder by name, time of change and size."""
 
 
-class Launcher(Protocol):
-    """Starts processes for the functions of one language. Any thread may call it."""
+@dataclass(frozen=True)
+class Language:
+    """What is special about running functions in one language.
 
-    @property
-    def language(self) -> str:
-        """As people call it."""
+    ``command`` runs all of a folder; it is given the folder relative to the working directory, since some
+    published versions of the script for Bun take no absolute one. Raises ``StartFailed`` when there is no program.
+    """
+
+    name: str
+    """As people call it."""
+    program: str
+    suffixes: tuple[str, ...]
+    command: Callable[[FunctionOptions, str], list[str]]
+
+
+class Launcher:
+    """Starts processes for the functions of one language, which see of the environment what they may."""
+
+    def __init__(
+        self, language: Language, options: FunctionOptions, clock: Clock, on_output: Callable[[str], None]
+    ) -> None:
+        self.language = language
+        self._options = options
+        self._clock = clock
+        self._on_output = on_output
 
     def launch(self, on_ended: Callable[[], None]) -> FunctionChild:
         """Start a process; it is not ready yet. It may be killed when the calling thread ends.
 
         Raises ``StartFailed``, ``NothingToRun``.
         """
+        options, language = self._options, self.language
+        if not options.folder.is_dir():
+            raise StartFailed("the functions folder (PYLON_FUNCTIONS_DIR) does not exist")
+        if not self.sources():
+            raise NothingToRun(f"there are no {language.name} files in the functions folder")
+        command = language.command(options, os.path.relpath(options.folder, options.cwd))
+        env = functions_environment(options.environ, options.visible)
+        try:
+            return FunctionChild(
+                [*dying_with_parent(), *command], env, options.cwd, self._clock, on_ended, self._on_output
+            )
+        except OSError as error:
+            raise StartFailed(f"{language.program} could not be started: {error.strerror}") from error
 
     def sources(self) -> Sources:
         """The function files as they are now, to tell whether a process runs them or older ones."""
-
-
-def check_folder(options: FunctionOptions, language: str, suffixes: tuple[str, ...]) -> None:
-    """Raises ``StartFailed`` when there is no folder of functions, ``NothingToRun`` when it has none of these."""
-    if not options.folder.is_dir():
-        raise StartFailed("the functions folder (PYLON_FUNCTIONS_DIR) does not exist")
-    if not sources_of(options.folder, suffixes):
-        raise NothingToRun(f"there are no {language} files in the functions folder")
-
-
-def sources_of(folder: Path, suffixes: tuple[str, ...]) -> Sources:
-    try:
-        with os.scandir(folder) as entries:
-            return frozenset(
-                _signature(entry) for entry in entries if entry.is_file() and entry.name.endswith(suffixes)
-            )
-    except OSError:
-        return frozenset()
-
-
-def start_child(
-    options: FunctionOptions,
-    command: list[str],
-    clock: Clock,
-    on_ended: Callable[[], None],
-    on_output: Callable[[str], None],
-) -> FunctionChild:
-    """Run a command as a process of functions, which sees of the environment what they may. Raises ``OSError``."""
-    env = functions_environment(options.environ, options.visible)
-    return FunctionChild([*dying_with_parent(), *command], env, options.cwd, clock, on_ended, on_output)
+        try:
+            with os.scandir(self._options.folder) as entries:
+                return frozenset(
+                    _signature(entry)
+                    for entry in entries
+                    if entry.is_file() and entry.name.endswith(self.language.suffixes)
+                )
+        except OSError:
+            return frozenset()
 
 
 def dying_with_parent() -> list[str]:

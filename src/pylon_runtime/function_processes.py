@@ -1,7 +1,7 @@
 """The processes behind the functions of one language: enough of them, alive, and running the newest code.
 
     start --ready--> spare --a place is free--> serving --reload, or a stuck handler--> leaving --> ended
-                       spare --a suspect waits--> apart --no more suspects, or the one to blame--> leaving
+                       ready --a suspect waits--> lane --no more suspects, or the one to blame--> leaving
       any of them --crash--> ended
 
 One thread, the supervisor, starts processes and gives them their roles; a spare that is already warm takes the
@@ -9,16 +9,16 @@ place of one that fell out, so neither a crash nor a stuck handler costs callers
 functions only look at who serves (``pick``) and report who is stuck (``replace``). A start that fails is tried
 again, later and later up to half a minute; until then callers are told at once why there are no functions.
 
-A suspect is a call that may have kept its process from moving. Such calls go, in the order they came, to a process
-that is apart from those that serve (``isolated``), one at a time.
+A suspect is a call that may have kept its process from moving. Such calls go to processes that are apart from
+those that serve (``isolated``, ``Quarantine``), each alone in one.
 
 ``_changed`` guards the roles and tells of their changes; no process is started, ended or spoken to under it.
 """
 
 import threading
-from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
+from weakref import WeakSet
 
 import structlog
 
@@ -28,31 +28,15 @@ from pylon_core.turns import blocking
 from pylon_functions.endings import OutOfTime
 from pylon_functions.registry import FileProblem, Registry
 from pylon_functions.runner import Runner
-from pylon_runtime.function_child import FunctionChild
-from pylon_runtime.function_launch import Launcher, NothingToRun, Sources, StartFailed
+from pylon_runtime.function_launch import Launcher, NothingToRun, StartFailed
+from pylon_runtime.function_quarantine import Quarantine, Suspect
+from pylon_runtime.function_starts import CLOSE_S, Member, Starts
 from pylon_runtime.threads import join, spawn
 
-HANDSHAKE_S = 10.0
-CLOSE_S = 2.0
-"""How long a child may take to end by itself once its stdin is closed."""
 BACKOFF_FIRST_S = 1.0
 BACKOFF_MAX_S = 30.0
-SHORT_LIFE_S = 5.0
-SHORT_LIVES_MAX = 3
-"""After so many children in a row that ended sooner than that, starting another counts as failing."""
 
 _log = structlog.get_logger("pylon.functions")
-
-
-class _Member:
-    """A child with what the supervisor remembers of it."""
-
-    def __init__(self, child: FunctionChild, born: float, sources: Sources) -> None:
-        self.child = child
-        self.runner = child.runner
-        self.born = born
-        self.sources = sources
-        self.closed_at: float | None = None
 
 
 class FunctionProcesses:
@@ -64,20 +48,21 @@ class FunctionProcesses:
         self._workers = workers
         self._clock = clock
         self._changed = threading.Condition()
-        self._serving: tuple[_Member, ...] = ()
-        self._spare: _Member | None = None
-        self._apart: _Member | None = None
-        self._suspects: deque[object] = deque()
-        """Who waits for the process apart; the first has it, if there is one."""
-        self._starting: FunctionChild | None = None
-        self._leaving: list[_Member] = []
-        self._stuck: list[_Member] = []
+        self._starts = Starts(launcher, clock, self._changed, self._note_end)
+        self._serving: tuple[Member, ...] = ()
+        self._spare: Member | None = None
+        self._quarantine = Quarantine()
+        self._leaving: list[Member] = []
+        self._stuck: list[Member] = []
+        self._unmoving: WeakSet[Runner] = WeakSet()
+        """Those that were ended because they did not move any more."""
+        self._cleared: WeakSet[Runner] = WeakSet()
+        """Those of them of which it is known by which call."""
         self._generation = 0
         self._generation_wanted = 1
         self._generation_failed = 0
         self._failures = 0
         self._retry_at = 0.0
-        self._short_lives = 0
         self._problem: str | None = "it was not started"
         self.is_idle = False
         """Whether the app has no functions in this language."""
@@ -107,29 +92,45 @@ class FunctionProcesses:
         raise self._not_available(problem)
 
     @contextmanager
-    def isolated(self, deadline: float) -> Iterator[Runner]:
+    def isolated(self, deadline: float, *, is_brief: bool) -> Iterator[Runner]:
         """As ``Workers.isolated``."""
-        suspect = object()
+        suspect = Suspect(is_brief=is_brief)
         try:
             with blocking(), self._changed:
-                self._suspects.append(suspect)
+                self._quarantine.enter(suspect)
                 self._announce()
                 self._changed.wait_for(
-                    lambda: self._problem is not None or self._given_to(suspect) is not None,
+                    lambda: self._problem is not None or suspect.runner is not None,
                     max(0.0, deadline - self._clock.monotonic()),
                 )
-                runner, problem = self._given_to(suspect), self._problem
+                runner, problem = suspect.runner, self._problem
             if runner is None:
                 message = "Others kept the function's process too long; it could not be run again in time."
                 raise OutOfTime(message) if problem is None else self._not_available(problem)
             yield runner
         finally:
             with self._changed:
-                given = self._given_to(suspect)
-                self._suspects.remove(suspect)
+                spoilt = self._quarantine.leave(suspect)
+                if spoilt is not None and spoilt not in self._leaving:
+                    self._leaving.append(spoilt)
                 self._announce()
-            if given is not None and given.has_strays:
-                self.replace(given)
+            if spoilt is not None:  # nobody else is in it
+                spoilt.child.kill()
+
+    def blame(self, runner: Runner) -> None:
+        """As ``Workers.blame``; nothing is done about another's."""
+        with self._changed:
+            if runner in self._unmoving:
+                self._cleared.add(runner)
+                self._changed.notify_all()
+
+    def is_cleared(self, runner: Runner, deadline: float) -> bool:
+        """As ``Workers.is_cleared``; true of another's."""
+        with blocking(), self._changed:
+            return self._changed.wait_for(
+                lambda: self._stopping or runner not in self._unmoving or runner in self._cleared,
+                max(0.0, deadline - self._clock.monotonic()),
+            )
 
     def replace(self, runner: Runner) -> None:
         """A handler of this one did not answer in time; nothing is done about another's."""
@@ -137,8 +138,8 @@ class FunctionProcesses:
             stuck = [member for member in (*self._members(), *self._leaving) if member.runner is runner]
             self._serving = tuple(member for member in self._serving if member.runner is not runner)
             self._leaving = [member for member in self._leaving if member.runner is not runner]
-            if self._apart in stuck:
-                self._apart = None
+            for lane in stuck:
+                self._quarantine.close(lane)
             self._stuck += stuck
             self._announce()
 
@@ -171,7 +172,8 @@ class FunctionProcesses:
         with self._changed:
             self._generation_wanted += 1
             wanted = self._generation_wanted
-            self._failures = self._short_lives = 0
+            self._failures = 0
+            self._starts.forgive()
             self._retry_at = 0.0
             self._announce()
             self._changed.wait_for(
@@ -186,15 +188,13 @@ class FunctionProcesses:
         with self._changed:
             self._stopping = True
             self._problem = "the server is stopping"
-            starting = self._starting
             self._announce()
-        if starting is not None:
-            starting.kill()
+        self._starts.stop()
         if self._thread is not None:
             self._settled.wait(max(0.0, deadline + CLOSE_S - self._clock.monotonic()))
         with self._changed:
             members = [*self._members(), *self._leaving, *self._stuck]
-            self._serving, self._spare, self._apart = (), None, None
+            self._empty()
         for member in members:
             member.runner.retire()
         with self._changed:
@@ -219,7 +219,7 @@ class FunctionProcesses:
                     self._has_news = False
         finally:
             self._settled.set()
-        # Its children die with the thread that started them (``BunLauncher``), so it stays until they are done.
+        # Its children die with the thread that started them (``dying_with_parent``), so it stays to their end.
         self._children_ended.wait()
 
     def _tend_safely(self) -> float | None:
@@ -258,13 +258,12 @@ class FunctionProcesses:
             self._serving = tuple(member for member in self._serving if member not in ended)
             if self._spare in ended:
                 self._spare = None
-            if self._apart in ended:
-                self._apart = None
+            for lane in ended:
+                self._quarantine.close(lane)
             self._leaving = [member for member in self._leaving if not member.child.has_ended]
         for member in ended:
             _log.warning("functions_process_ended", pid=member.child.pid)
-            lived_s = self._clock.monotonic() - member.born
-            self._short_lives = self._short_lives + 1 if lived_s < SHORT_LIFE_S else 0
+            self._starts.note_end(member)
 
     def _dismiss_stuck(self) -> None:
         self._promote_spare()
@@ -276,6 +275,7 @@ class FunctionProcesses:
             if member.runner.responds(self._clock):
                 member.runner.retire()
             else:
+                self._unmoving.add(member.runner)
                 member.child.kill()
             _log.warning("functions_process_replaced", pid=member.child.pid)
 
@@ -293,37 +293,39 @@ class FunctionProcesses:
             self._renew(wanted)
         self._promote_spare()
         while len(self._serving) < self._workers:
-            self._serve_with(self._start_member())
-        self._fill_apart()
-        if self._spare is None:
-            self._spare = self._start_member()
+            self._serve_with(self._starts.member())
+        if not self._fill_lanes() and self._spare is None:
+            self._spare = self._starts.member()
 
-    def _fill_apart(self) -> None:
-        """A process for suspects while there are any."""
+    def _fill_lanes(self) -> bool:
+        """Open a lane for suspects, or part with those that nobody waits for; whether one was opened. Only one at
+        a time: meanwhile other processes may have got stuck."""
         with self._changed:
-            idle = self._apart if not self._suspects else None
-            if idle is not None:
-                self._apart = None
-        if idle is not None:
-            self._part_with([idle])
-        if self._suspects and self._apart is None:
-            member = self._start_member()
+            idle = self._quarantine.idle()
+            for lane in idle:
+                self._quarantine.close(lane)
+            needs_lane = self._quarantine.needs_lane()
+        self._part_with(idle)
+        if needs_lane:
+            lane = self._starts.member()
             with self._changed:
-                self._apart = member
-                self._changed.notify_all()
+                self._quarantine.open(lane)
+                self._announce()
+        return needs_lane
 
     def _renew(self, wanted: int) -> None:
         """Put a whole new set in the place of those that serve, none of which stops before."""
-        fresh: list[_Member] = []
+        fresh: list[Member] = []
         try:
             while len(fresh) < self._workers:
-                fresh.append(self._start_member())
-        except StartFailed:
+                fresh.append(self._starts.member())
+        except BaseException:
             self._part_with(fresh)
             raise
         with self._changed:
             old = self._members()
-            self._serving, self._spare, self._apart = tuple(fresh), None, None
+            self._empty()
+            self._serving = tuple(fresh)
             self._generation = wanted
             self.is_idle = False
             self._changed.notify_all()
@@ -333,7 +335,7 @@ class FunctionProcesses:
         """Part with all children: the app has nothing for them any more."""
         with self._changed:
             old = self._members()
-            self._serving, self._spare, self._apart = (), None, None
+            self._empty()
             self._generation = wanted
             self._problem, self.is_idle = reason, True
             self._changed.notify_all()
@@ -349,27 +351,6 @@ class FunctionProcesses:
         else:
             self._part_with([spare])
 
-    def _start_member(self) -> _Member:
-        """A child that is ready. Raises ``StartFailed``."""
-        if self._short_lives > SHORT_LIVES_MAX:
-            self._short_lives = SHORT_LIVES_MAX
-            raise StartFailed("its processes end right after they start")
-        sources = self._launcher.sources()
-        child = self._launcher.launch(self._note_end)
-        with self._changed:
-            self._starting = child
-        problem = "the server is stopping" if self._stopping else child.runner.wait_until_ready(HANDSHAKE_S)
-        member = _Member(child, self._clock.monotonic(), sources)
-        with self._changed:
-            self._starting = None
-            if problem is not None:
-                self._leaving.append(member)
-        if problem is not None:
-            child.kill()
-            raise StartFailed(f"its process did not become ready: {problem}")
-        _log.info("functions_process_ready", pid=child.pid, functions=len(child.runner.registry))
-        return member
-
     def _note_failure(self, failure: StartFailed, wanted: int) -> float:
         pause_s = min(BACKOFF_MAX_S, BACKOFF_FIRST_S * 2.0**self._failures)
         self._failures += 1
@@ -382,13 +363,13 @@ class FunctionProcesses:
             _log.warning("functions_not_started", reason=self._reason_logged)
         return pause_s
 
-    def _part_with(self, members: list[_Member]) -> None:
+    def _part_with(self, members: list[Member]) -> None:
         with self._changed:
             self._leaving += members
         for member in members:
             member.runner.retire()
 
-    def _serve_with(self, member: _Member) -> None:
+    def _serve_with(self, member: Member) -> None:
         with self._changed:
             self.is_idle = False
             self._serving = (*self._serving, member)
@@ -409,16 +390,17 @@ class FunctionProcesses:
     def _is_decided(self) -> bool:
         return self._problem is not None or self._least_loaded() is not None
 
-    def _members(self) -> list[_Member]:
-        return [*self._serving, *(member for member in (self._spare, self._apart) if member is not None)]
+    def _members(self) -> list[Member]:
+        spare = [] if self._spare is None else [self._spare]
+        return [*self._serving, *spare, *self._quarantine.lanes]
 
-    def _given_to(self, suspect: object) -> Runner | None:
-        """The process apart, if it is this one's turn."""
-        is_first = bool(self._suspects) and self._suspects[0] is suspect
-        return self._apart.runner if is_first and self._apart is not None and self._apart.runner.is_open else None
+    def _empty(self) -> None:
+        """Take all roles away."""
+        self._serving, self._spare = (), None
+        self._quarantine.clear()
 
     def _not_available(self, problem: str) -> PylonError:
-        language, reason = self._launcher.language, problem.removesuffix(".")
+        language, reason = self._launcher.language.name, problem.removesuffix(".")
         return PylonError("FUNCTIONS_NOT_AVAILABLE", f"{language} function runtime is not configured: {reason}.")
 
     def _note_end(self) -> None:

@@ -1,6 +1,7 @@
 """The function runtime: the processes of each language an app has functions in, as one.
 
-Of two functions with one name the one in TypeScript counts. Any thread may call; it keeps nothing of its own.
+Of two functions with one name the one in the first of ``LANGUAGES`` counts. Any thread may call; it keeps
+nothing of its own.
 """
 
 from collections.abc import Iterator
@@ -13,10 +14,9 @@ from pylon_core.errors import PylonError
 from pylon_functions.registry import FileProblem, Registry
 from pylon_functions.runner import Runner
 from pylon_functions.workers import Workers
-from pylon_runtime.bun_launch import BunLauncher
-from pylon_runtime.function_launch import FunctionOptions
+from pylon_runtime.function_languages import LANGUAGES
+from pylon_runtime.function_launch import FunctionOptions, Launcher
 from pylon_runtime.function_processes import FunctionProcesses
-from pylon_runtime.python_launch import PythonLauncher
 
 _log = structlog.get_logger("pylon.functions")
 
@@ -24,8 +24,8 @@ _log = structlog.get_logger("pylon.functions")
 class FunctionRuntime:
     def __init__(self, options: FunctionOptions, clock: Clock) -> None:
         self._languages = tuple(
-            FunctionProcesses(launcher, options.workers, clock)
-            for launcher in (BunLauncher(options, clock, _log_output), PythonLauncher(options, clock, _log_output))
+            FunctionProcesses(Launcher(language, options, clock, _log_output), options.workers, clock)
+            for language in LANGUAGES
         )
 
     def pick(self, name: str, deadline: float) -> Runner:
@@ -39,14 +39,21 @@ class FunctionRuntime:
             processes.replace(runner)
 
     @contextmanager
-    def isolated(self, name: str, deadline: float) -> Iterator[Runner]:
+    def isolated(self, name: str, deadline: float, *, is_brief: bool) -> Iterator[Runner]:
         while name in self.pick(name, deadline).registry:
             for processes in self._languages:
                 if name in processes.registry():
-                    with processes.isolated(deadline) as runner:
+                    with processes.isolated(deadline, is_brief=is_brief) as runner:
                         yield runner
                     return
         raise PylonError("FN_NOT_FOUND", f'Function "{name}" is not registered')
+
+    def blame(self, runner: Runner) -> None:
+        for processes in self._languages:
+            processes.blame(runner)
+
+    def is_cleared(self, runner: Runner, deadline: float) -> bool:
+        return all(processes.is_cleared(runner, deadline) for processes in self._languages)
 
     def registry(self) -> Registry:
         first, second = (processes.registry() for processes in self._languages)

@@ -11,9 +11,8 @@ the request to take.
 """
 
 import enum
-import re
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 import httptools
 import msgspec
@@ -22,6 +21,7 @@ from httptools.parser.errors import HttpParserError, HttpParserUpgrade
 from pylon_core.errors import PylonError
 from pylon_http import Request
 from pylon_runtime.http_limits import ServerLimits
+from pylon_runtime.http_repeated_head import RepeatedHead
 
 _UNFINISHED_BYTES_MAX = 64 << 10
 """Bytes that may pass without ending the headers or adding to the body: a header the parser has not told us of
@@ -29,12 +29,6 @@ yet, chunk extensions, trailers. Above the bounds of a sound head, so that those
 
 _LENGTH_DIGITS_MAX = 20
 """More digits cannot be a length, and turning very many into a number is slow."""
-
-_REPEATED_BYTES_MAX = 2 << 10
-"""Longest header block remembered for a connection; ten thousand of them are 20 MB."""
-
-_REQUEST_LINE = re.compile(rb"([A-Z]{1,16}) (/[!\"$-~]*) HTTP/1\.1")
-"""The request lines that a repeated header block may follow: origin form, nothing to normalise."""
 
 _KNOWN_NAMES = {
     name.title().encode(): name
@@ -55,10 +49,6 @@ _KNOWN_NAMES = {
     )
 }
 """Headers of nearly every request, as written by most clients, to save decoding them."""
-
-
-_USUAL_METHODS = frozenset({b"GET", b"HEAD", b"POST", b"PUT", b"PATCH", b"DELETE"})
-_UNUSUAL_HEADERS = frozenset({"connection", "expect", "transfer-encoding", "upgrade"})
 
 
 class Phase(enum.Enum):
@@ -88,15 +78,6 @@ class Arrival(msgspec.Struct, frozen=True):
     keep_alive: bool
     http_1_0: bool
     special: Handshake | StreamedBody | None = None
-
-
-class _RepeatedHead(msgspec.Struct, frozen=True):
-    """The headers of a connection's last request, as bytes (from the end of the request line to the blank line)
-    and parsed. Clients send the same ones with nearly every request, and then need not be parsed again."""
-
-    block: bytes
-    headers: Mapping[str, str]
-    body_bytes: int
 
 
 class RequestParser:
@@ -151,7 +132,8 @@ class RequestParser:
         self._streamed: StreamedBody | None = None
         """The current body, when it is not kept together."""
         self._http_1_0 = False
-        self._repeated: _RepeatedHead | None = None
+        self._repeated: RepeatedHead | None = None
+        """Of the last request, when it may come again."""
         self._parser = httptools.HttpRequestParser(self)
 
     @property
@@ -164,45 +146,23 @@ class RequestParser:
         if self.failure is not None:
             return
         if self.phase is Phase.IDLE and self._unfinished_bytes == 0:
-            if self._repeated is not None and self._take_repeated(data, self._repeated):
-                return
+            if self._repeated is not None:
+                request = self._repeated.request_in(data, self._limits.target_bytes_max, self._peer, self._is_gone)
+                if request is not None:
+                    self.arrivals.append(Arrival(request, keep_alive=True, http_1_0=False))
+                    return
             self._parse(data)
             self._learn(data)
         else:
             self._parse(data)
 
-    def _take_repeated(self, data: bytes, last: _RepeatedHead) -> bool:
-        """Whether ``data`` is one whole request whose header bytes are those of the last one; then it is taken."""
-        line_end = data.find(b"\r\n")
-        body_at = line_end + len(last.block)
-        if len(data) != body_at + last.body_bytes or not data.startswith(last.block, line_end):
-            return False
-        line = _REQUEST_LINE.fullmatch(data, 0, line_end)
-        if line is None or len(line[2]) > self._limits.target_bytes_max or line[1] not in _USUAL_METHODS:
-            return False
-        request = Request(
-            line[1].decode(), line[2].decode(), last.headers, data[body_at:], self._peer, self._is_gone
-        )
-        self.arrivals.append(Arrival(request, keep_alive=True, http_1_0=False))
-        return True
-
     def _learn(self, data: bytes) -> None:
         """Remember the header block when ``data`` was one whole request with nothing unusual about it."""
         self._repeated = None
-        if len(self.arrivals) != 1 or self.phase is not Phase.IDLE or self.failure is not None:
-            return
-        arrival = self.arrivals[0]
-        request = arrival.request
-        line_end = data.find(b"\r\n")
-        block = data[line_end : len(data) - len(request.body)]
-        is_usual = arrival.keep_alive and not arrival.http_1_0 and not _UNUSUAL_HEADERS & request.headers.keys()
-        if (
-            is_usual
-            and len(block) <= _REPEATED_BYTES_MAX
-            and data.find(b"\r\n\r\n") == line_end + len(block) - 4
-            and _REQUEST_LINE.fullmatch(data, 0, line_end)
-        ):
-            self._repeated = _RepeatedHead(block, request.headers, len(request.body))
+        if len(self.arrivals) == 1 and self.phase is Phase.IDLE and self.failure is None:
+            arrival = self.arrivals[0]
+            if arrival.keep_alive and not arrival.http_1_0:
+                self._repeated = RepeatedHead.of(data, arrival.request)
 
     def _parse(self, data: bytes) -> None:
         self._unfinished_bytes += len(data)

@@ -1,9 +1,9 @@
 """Answers whose bodies come when there is something to say, as the server sends them.
 
-Each has two threads. One makes it (``stream-<n>``) and never waits for the client, since it may be in the
-middle of a transaction; the other sends, and waits for both. Between them lies a ``Pipe``, bounded: who makes more
-than the client takes is told so. While nothing comes a comment is sent now and then, so that proxies keep the
-connection.
+Each has two threads. One makes it (``stream-<n>``), the other sends, and waits for both. Between them lies a
+``Pipe``, bounded: who makes more than the client takes waits for it, but for little in all, since it may be in the
+middle of a transaction; then it is told so. While nothing comes a comment is sent now and then, so that proxies
+keep the connection.
 
 Any thread may call ``PushedBodies``; ``PushedBodies._changed`` guards which bodies there are. ``Pipe._changed``
 guards what lies in one and is held for no longer than copying that takes.
@@ -24,6 +24,8 @@ from pylon_runtime.threads import join, spawn
 
 BODIES_MAX = 1000
 UNSENT_BYTES_MAX = 4 << 20
+PATIENCE_S = 2.0
+"""How long whoever makes a body waits for its client in all."""
 PIECE_BYTES_MAX = 64 << 10
 """What is sent at once, and must go within the server's ``progress_timeout_s``."""
 HEARTBEAT_S = 15.0
@@ -36,9 +38,10 @@ _log = structlog.get_logger(__name__)
 
 
 class PushedBodies:
-    def __init__(self, clock: Clock, *, heartbeat_s: float = HEARTBEAT_S) -> None:
+    def __init__(self, clock: Clock, *, heartbeat_s: float = HEARTBEAT_S, patience_s: float = PATIENCE_S) -> None:
         self._clock = clock
         self._heartbeat_s = heartbeat_s
+        self._patience_s = patience_s
         self._numbers = itertools.count(1)
         self._changed = threading.Condition()
         self._makers: dict[Pipe, threading.Thread | None] = {}
@@ -59,7 +62,7 @@ class PushedBodies:
         join([maker for _, maker in left if maker is not None], deadline, self._clock)
 
     def _open(self, pushed: PushedResponse, is_gone: Callable[[], bool] | None) -> BodySource:
-        pipe = Pipe(self._heartbeat_s, is_gone, self._note_end)
+        pipe = Pipe(self._clock, self._heartbeat_s, self._patience_s, is_gone, self._note_end)
         with self._changed:
             if len(self._makers) >= BODIES_MAX:
                 raise PylonError("NOT_AVAILABLE", "Too many answers are being streamed.")
@@ -93,9 +96,16 @@ class Pipe:
     """
 
     def __init__(
-        self, heartbeat_s: float, is_peer_gone: Callable[[], bool] | None, on_end: Callable[["Pipe"], None]
+        self,
+        clock: Clock,
+        heartbeat_s: float,
+        patience_s: float,
+        is_peer_gone: Callable[[], bool] | None,
+        on_end: Callable[["Pipe"], None],
     ) -> None:
+        self._clock = clock
         self._heartbeat_s = heartbeat_s
+        self._patience_left_s = patience_s
         self._is_peer_gone = is_peer_gone
         self._on_end = on_end
         self._changed = threading.Condition()
@@ -106,7 +116,7 @@ class Pipe:
 
     def write(self, piece: bytes) -> bool:
         with self._changed:
-            if len(self._unsent) + len(piece) > UNSENT_BYTES_MAX and self._unsent:
+            if not self._has_room(piece) and not self._await_room(piece):
                 return False
             self._put(piece)
             return True
@@ -135,6 +145,7 @@ class Pipe:
                 raise ConnectionAbortedError("The rest of the answer cannot be made.")
             piece = bytes(self._unsent[:PIECE_BYTES_MAX])
             del self._unsent[: len(piece)]
+            self._changed.notify_all()
             return piece
 
     def close(self) -> None:
@@ -142,7 +153,7 @@ class Pipe:
         with self._changed:
             is_first, self._is_closed = not self._is_closed, True
             self._unsent.clear()
-            self._changed.notify()
+            self._changed.notify_all()
             is_over = is_first and self._is_made
         if is_over:
             self._on_end(self)
@@ -150,7 +161,17 @@ class Pipe:
     def _put(self, piece: bytes) -> None:
         if not self._is_closed:
             self._unsent += piece
-        self._changed.notify()
+        self._changed.notify_all()
+
+    def _has_room(self, piece: bytes) -> bool:
+        return len(self._unsent) + len(piece) <= UNSENT_BYTES_MAX or not self._unsent
+
+    def _await_room(self, piece: bytes) -> bool:
+        begun = self._clock.monotonic()
+        with blocking():
+            has_room = self._changed.wait_for(lambda: self._has_room(piece), self._patience_left_s)
+        self._patience_left_s = max(0.0, self._patience_left_s - (self._clock.monotonic() - begun))
+        return has_room
 
     def _has_news(self) -> bool:
         return bool(self._unsent) or self._is_made or self._is_closed

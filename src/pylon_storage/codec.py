@@ -134,7 +134,7 @@ class EntityCodec:
         self._required = tuple(field.name for field in entity.fields if not field.optional)
         self._optional = frozenset(field.name for field in entity.fields if field.optional)
         self._collections = frozenset(field.name for field in entity.fields if field.is_collection)
-        self.trees = frozenset(field.name for field in entity.fields if field.crdt == "tree")
+        self._trees = tuple(field.name for field in entity.fields if field.crdt == "tree")
         self._to_column = self._converters(dialect.to_column, _array_to_column)
         self._from_column = self._converters(dialect.from_column, _array_from_column)
         self._blank: Row = dict.fromkeys(self.columns)
@@ -158,6 +158,7 @@ class EntityCodec:
         for field in self._required:
             if row[field] is None:
                 raise DataError("INSERT_FAILED", f"{self.entity}.{field} is required.")
+        self._refuse_trees(row)
         return row
 
     def patch(self, data: Mapping[str, Any]) -> Row:
@@ -168,15 +169,11 @@ class EntityCodec:
                 raise DataError("UPDATE_FAILED", f"{self.entity}.{field} is required and cannot be null.")
         return values
 
-    def refuse_trees(self, changed: Row) -> None:
-        """Where its nodes are and come to be is for the document of a row: JSON may empty a tree, and no more."""
-        for field in self.trees & changed.keys():
-            if changed[field]:
-                raise DataError(
-                    self._type_error,
-                    f"{self.entity}.{field}: a tree is changed in the row's document only.",
-                    hint="Post an update of the document to /api/crdt, or set the field to [].",
-                )
+    def changes(self, row: Row, wanted: Row) -> Row:
+        """Those fields of a patch that make the row another. Raises the entity's type error."""
+        changed = {field: value for field, value in wanted.items() if value != row[field]}
+        self._refuse_trees(changed)
+        return changed
 
     def accepted(self, field: str, value: Any) -> Any:
         """What the field holds for a value of a document. Raises CRDT_APPLY_FAILED for one that it cannot."""
@@ -262,6 +259,16 @@ class EntityCodec:
     ) -> dict[str, Callable[[Any], Any]]:
         scalars = {field: by_kind[kind] for field, kind in self._kinds.items() if kind in by_kind}
         return scalars | dict.fromkeys(self._collections, of_array)
+
+    def _refuse_trees(self, changed: Row) -> None:
+        """Where its nodes are and come to be is for the document of a row: JSON may empty a tree, and no more."""
+        for field in self._trees:
+            if changed.get(field):
+                raise DataError(
+                    self._type_error,
+                    f"{self.entity}.{field}: a tree is changed in the row's document only.",
+                    hint="Post an update of the document to /api/crdt, or set the field to [].",
+                )
 
     def _checked(self, data: Mapping[str, Any]) -> Row:
         values: Row = {}

@@ -170,8 +170,6 @@ class SqlTx(SqlReader):
         table = self._catalog.table(entity)
         codec = table.codec
         row = codec.new_row(data, row_id or self._new_id())
-        if codec.trees:
-            codec.refuse_trees(row)
         self._writes.change(codec.insert_sql, codec.encode(row), entity, "INSERT_FAILED")
         table.index.add(self._writes, row)
         self._recorder.record(entity, row["id"], ChangeKind.INSERT, row, None)
@@ -184,11 +182,9 @@ class SqlTx(SqlReader):
         old, snapshot = self._stored(table, row_id)
         if old is None:
             return None
-        changed = {field: value for field, value in wanted.items() if value != old[field]}
+        changed = codec.changes(old, wanted)
         if not changed:
             return old
-        if codec.trees:
-            codec.refuse_trees(changed)
         row = {**old, **changed}
         version = None if snapshot is None else supported(table.documents, entity).saying(row, snapshot)
         self._change(table, old, row, changed, version)

@@ -83,8 +83,6 @@ class SqlTrial:
     def insert(self, entity: str, data: Mapping[str, Any], row_id: str | None = None) -> Row:
         codec = self._catalog.table(entity).codec
         row = codec.new_row(data, row_id or self._new_id())
-        if codec.trees:
-            codec.refuse_trees(row)
         self._note(entity, row["id"], row, lambda tx: bool(tx.insert(entity, data, row["id"])))
         return row
 
@@ -94,11 +92,9 @@ class SqlTrial:
         old = self.get(entity, row_id)
         if old is None:
             return None
-        changed = {field: value for field, value in wanted.items() if value != old[field]}
+        changed = codec.changes(old, wanted)
         if not changed:
             return old
-        if codec.trees:
-            codec.refuse_trees(changed)
         row = {**old, **changed}
         self._note(entity, row_id, row, lambda tx: tx.update(entity, row_id, patch) is not None)
         return row

@@ -1,6 +1,5 @@
 """A shop as the store example has it, with its shelves filled, and buyers who need no page."""
 
-import hmac
 import http.client
 import json
 import shutil
@@ -13,7 +12,7 @@ from tests.support.servers import ServerProcess
 
 EXAMPLE = ROOT / "examples" / "store"
 NOT_THE_APP = shutil.ignore_patterns("node_modules", "public", ".pylon", ".env", "src")
-SECRETS = {"STORE_SECRET": "for-seals", "STORE_WEBHOOK_SECRET": "for-payments", "PYLON_ADMIN_TOKEN": "for-tests"}
+SECRETS = {"STORE_WEBHOOK_SECRET": "for-payments", "PYLON_ADMIN_TOKEN": "for-tests"}
 DETAILS = {"name": "Ada Byron", "email": "ada@example.com", "address": "12 Analytical Row"}
 
 FREE_SHIPPING_FROM_CENTS = 8_000
@@ -121,8 +120,3 @@ def stock_of(server: ServerProcess, name: str) -> int:
 def status_of(buyer: Buyer) -> str:
     status: str = buyer.order()["status"]
     return status
-
-
-def seal_of(function: str, subject: str) -> str:
-    """What only the shop can make."""
-    return hmac.digest(SECRETS["STORE_SECRET"].encode(), f"{function}:{subject}".encode(), "sha256").hex()

@@ -9,9 +9,10 @@ import msgspec
 import pytest
 from msgspec import Raw
 from msgspec.structs import replace
+from structlog.testing import capture_logs
 
 from pylon_core.errors import PylonError
-from pylon_http import DataError, JobLost
+from pylon_http import DataError, JobLost, Response
 from pylon_http.jobs import JobStatus
 from pylon_http.workflows import (
     StepStatus,
@@ -21,7 +22,7 @@ from pylon_http.workflows import (
     WorkflowStatus,
     WorkflowStep,
 )
-from pylon_runtime.jobs import Attempt, NotNow
+from pylon_runtime.jobs import Attempt, Hopeless, NotNow
 from pylon_runtime.workflows import engine as engine_module
 from pylon_runtime.workflows.engine import WorkflowEngine
 from pylon_runtime.workflows.runners import PassInterrupted, RunnerAbsent, RunnerAway
@@ -461,6 +462,69 @@ def test_a_history_ends_somewhere(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> 
     instance = rig.find(workflow_id)
     assert (instance.status, len(instance.steps)) == (WorkflowStatus.FAILED, 6)
     assert "at most 5 steps" in str(instance.error)
+
+
+def test_sleeps_count_towards_the_limit(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engine_module, "STEPS_MAX", 5)
+    rig.runner.max_retries = 0
+    workflow_id = rig.start({"action": "sleep", "duration": "1s"})
+    for _ in range(8):
+        rig.work()
+        if rig.find(workflow_id).status.is_final:
+            break
+        rig.advance_to_due()
+
+    instance = rig.find(workflow_id)
+    assert (instance.status, instance.current_step) == (WorkflowStatus.FAILED, 6)
+
+
+def test_children_of_children_end_somewhere(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engine_module, "DEPTH_MAX", 3)
+    rig.runner.max_retries = 0
+    workflow_id = rig.start({"action": "child", "workflow": "onboard", "input": {}})
+    for _ in range(20):
+        rig.work()
+        if rig.runner.asked and rig.find(rig.runner.asked[-1].id).status is WorkflowStatus.FAILED:
+            break
+
+    depths = {instance.id: rig.instances.depth(instance.id, 100) for instance in rig.runner.asked}
+    deepest = max(depths, key=lambda found: depths[found])
+    assert (depths[workflow_id], depths[deepest]) == (0, 3)
+    assert "3 deep at most; hand over by ctx.workflows.start" in str(rig.find(deepest).error)
+    assert rig.instances.depth(deepest, 2) == 2
+
+
+def test_an_error_of_megabytes_is_cut_where_it_is_kept_and_logged(rig: Rig) -> None:
+    rig.runner.max_retries = 0
+    workflow_id = rig.start({"action": "fail", "error": "x" * (2 << 20)})
+    with capture_logs() as logged:
+        rig.work()
+
+    error = rig.find(workflow_id).error
+    assert error == "x" * 3_999 + "…"
+    assert [line["error"] for line in logged if line["event"] == "workflow_failed"] == [error]
+
+
+@pytest.mark.parametrize("payload", [b"{}", b"[]", b'{"id":7}', b"null"])
+def test_a_job_that_carries_no_workflow_is_hopeless(rig: Rig, payload: bytes) -> None:
+    rig.add("pylon.workflow", payload=Raw(payload))
+    claimed = rig.claim()
+
+    with pytest.raises(Hopeless):
+        rig.engine.carry_on(Attempt(claimed, 0.0, rig.jobs))
+
+
+def test_who_has_a_workflow_cannot_be_known_while_all_are_away(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    def find(_name: str) -> None:
+        raise RunnerAbsent("restarting")
+
+    monkeypatch.setattr(rig.runner, "find", find)
+
+    with pytest.raises(PylonError) as refused:
+        rig.engine.start("onboard", Raw(b"{}"))
+    response = Response.error(refused.value)
+    assert (response.status, refused.value.code) == (503, "WORKFLOW_START_FAILED")
+    assert ("Retry-After", "1") in response.headers
 
 
 def test_a_workflow_may_have_as_many_steps_as_are_allowed(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -195,8 +195,7 @@ def disturb(world: World, rounds: int) -> Counter[str]:
 
 
 def is_foreseen(refusal: str) -> bool:
-    """The last: when all functions processes of a language have just been killed."""
-    return refusal.startswith(("409", "503")) or "not registered" in refusal
+    return refusal.startswith(("409", "503"))
 
 
 def check(world: World) -> None:

@@ -151,10 +151,11 @@ def test_a_mutation_that_fails_cancels_nothing(rig: Rig) -> None:
     [
         (ALICE, AuthContext("alice", roles=("editor",), tenant_id="acme")),
         (AuthContext("guest_1", is_guest=True), AuthContext("guest_1", is_guest=True)),
-        (ADMIN, AuthContext("__admin__")),
+        (ADMIN, ANONYMOUS),
+        (AuthContext("boss", is_admin=True, roles=("admin",)), AuthContext("boss")),
         (ANONYMOUS, ANONYMOUS),
     ],
-    ids=["user", "guest", "admin", "nobody"],
+    ids=["user", "guest", "admin token", "admin who is a user", "nobody"],
 )
 def test_a_job_runs_as_its_scheduler_only_when_asked(
     rig: Rig, kind: str, auth: AuthContext, runs_as: AuthContext
@@ -164,6 +165,40 @@ def test_a_job_runs_as_its_scheduler_only_when_asked(
     asked, plain = rig.scheduled()
     assert decode_identity(asked.identity) == runs_as
     assert decode_identity(plain.identity) is ANONYMOUS
+
+
+def refusal(rig: Rig, fn_name: str, args: Any) -> str:
+    frame = {**SCHEDULE, "fn_name": fn_name, "args": args, "delay_ms": 0}
+    (answer,) = rig.answers("a", frame, RETURN)
+    return str(answer["error"]["code"] if isinstance(answer.get("error"), dict) else answer.get("code"))
+
+
+START, EVENT, CANCEL = (f"pylon.workflow.{what}" for what in ("start", "event", "cancel"))
+WF = "wf_0123456789abcdef"
+
+
+@pytest.mark.parametrize(
+    ("fn_name", "args", "code"),
+    [
+        (START, {"id": "order-1", "name": "order"}, "WORKFLOW_START_FAILED"),
+        (START, {"id": "wf_0123456789ABCDEF", "name": "order"}, "WORKFLOW_START_FAILED"),
+        (START, {"id": WF + "\n", "name": "order"}, "WORKFLOW_START_FAILED"),
+        (START, {"id": WF, "name": ""}, "WORKFLOW_START_FAILED"),
+        (START, {"id": WF, "name": "x" * 201}, "WORKFLOW_START_FAILED"),
+        (START, {"id": WF, "name": "a\0b"}, "WORKFLOW_START_FAILED"),
+        (START, {"id": WF, "name": 7}, "WORKFLOW_START_FAILED"),
+        (EVENT, {"id": WF, "event": "child:x"}, "WORKFLOW_EVENT_FAILED"),
+        (EVENT, {"id": "nope", "event": "x"}, "WORKFLOW_EVENT_FAILED"),
+        (CANCEL, {"id": "nope"}, "WORKFLOW_CANCEL_FAILED"),
+        ("pylon.workflow", {}, "SCHEDULE_FAILED"),
+        ("pylon.sweep", {}, "SCHEDULE_FAILED"),
+        ("a\0b", {}, "SCHEDULE_FAILED"),
+        ("x" * 201, {}, "SCHEDULE_FAILED"),
+    ],
+)
+def test_what_could_never_be_done_is_refused_at_once(rig: Rig, fn_name: str, args: Any, code: str) -> None:
+    assert refusal(rig, fn_name, args) == code
+    assert rig.scheduled() == []
 
 
 @given(

@@ -1,21 +1,32 @@
 """Whatever is sent to whichever route, on either engine: a clear refusal or an answer, never a failure of the
 server's, and never a word of the database's own."""
 
+import itertools
 import re
+import secrets
 from collections.abc import Iterator
 from typing import Any
 from urllib.parse import quote
 
+import msgspec
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pylon_core import jsontext
+from pylon_core.clock import SystemClock
+from pylon_functions.invocation import Invocation, Origin
+from pylon_functions.registry import FunctionDefinition
 from pylon_http import Response
+from pylon_http.workflows import WorkflowDefinition, WorkflowInstance
 from pylon_router import ROUTES, Caller, Route, route
+from pylon_runtime.jobs import Task
+from pylon_runtime.workflows.engine import WorkflowEngine
+from pylon_storage.workflows import SqlWorkflowStore
 from tests.strategies.documents import app, entity, field
 from tests.support.data_api import IDENTITIES, OWNED, DataApi, optional, rules
 from tests.support.engines import ENGINES
+from tests.support.job_stores import EVERY_MINUTE, background_jobs
 
 DOCUMENT = app(
     entities=[
@@ -93,7 +104,8 @@ MEMBERS = st.sampled_from(
         r"\S+",
         "where include limit groupBy count sum avg min max countDistinct field bucket day $order desc $limit"
         " $offset $or $and $search query filters facets sort page page_size op insert update delete entity data"
-        " operations entities relation target_id changes row_id kind op_id client_id",
+        " operations entities relation target_id changes row_id kind op_id client_id name payload queue unique_key"
+        " run_at delay_ms max_retries input event buffer",
     )
 )
 KEYS = MEMBERS | OPERATORS | NAMES | HOSTILE
@@ -127,6 +139,19 @@ SHAPED = st.one_of(
     st.fixed_dictionaries({"operations": OPERATIONS}),
     OPERATIONS,
     st.fixed_dictionaries(
+        {"name": TEXTS},
+        optional={
+            "payload": VALUES,
+            "queue": TEXTS,
+            "unique_key": TEXTS,
+            "run_at": SCALARS,
+            "delay_ms": SCALARS,
+            "max_retries": SCALARS,
+            "input": VALUES,
+        },
+    ),
+    st.fixed_dictionaries({"event": TEXTS}, optional={"data": VALUES, "buffer": st.booleans()}),
+    st.fixed_dictionaries(
         {"entities": st.dictionaries(NAMES, st.lists(st.dictionaries(NAMES, SCALARS), max_size=3))}
     ),
     st.fixed_dictionaries(
@@ -142,7 +167,7 @@ SHAPED = st.one_of(
     ),
 )
 BODIES = (SHAPED | VALUES).map(jsontext.encode) | st.binary(max_size=30)
-PARAMETERS = st.sampled_from(["limit", "offset", "after", "since", "total", "full", "status"])
+PARAMETERS = st.sampled_from(["limit", "offset", "after", "since", "total", "full", "status", "queue"])
 QUERIES = st.just("") | st.lists(st.tuples(PARAMETERS, TEXTS | NUMBERS.map(str)), max_size=3).map(
     lambda pairs: "?" + "&".join(f"{name}={quote(text, safe='')}" for name, text in pairs)
 )
@@ -156,11 +181,54 @@ OF_THE_DATABASE = re.compile(
 )
 
 
+class NoFunctions:
+    """Jobs are kept here, and none runs."""
+
+    def definitions(self) -> list[FunctionDefinition]:
+        return []
+
+    def find(self, name: str, *, origin: Origin) -> FunctionDefinition:
+        raise AssertionError(f"{name} {origin}")
+
+    def run(self, invocation: Invocation) -> msgspec.Raw:
+        raise AssertionError(invocation.name)
+
+
+class OneWorkflow:
+    def definitions(self) -> list[WorkflowDefinition]:
+        return [WorkflowDefinition("Note")]
+
+    def find(self, name: str) -> WorkflowDefinition | None:
+        return WorkflowDefinition(name) if name == "Note" else None
+
+    def make_pass(self, instance: WorkflowInstance, timeout_s: float) -> Any:
+        raise AssertionError(f"{instance.name} {timeout_s}")
+
+
+class PassingClock(SystemClock):
+    """A second goes by at each look, so nobody waits for what never comes."""
+
+    def __init__(self) -> None:
+        self._looks = itertools.count()
+
+    def monotonic(self) -> float:
+        return float(next(self._looks))
+
+
 @pytest.fixture(scope="module", params=list(ENGINES))
 def api(request: pytest.FixtureRequest) -> Iterator[DataApi]:
     data_api = DataApi(DOCUMENT, engine=request.param)
     for number in range(3):
         data_api.add("Note", f"n{number}", ownerId="alice", title="tea", rank=number, score=number / 2)
+    clock = SystemClock()
+    nobody = NoFunctions()
+    tasks = (Task("tick", EVERY_MINUTE, "work"),)
+    jobs = background_jobs(data_api.store.tables, nobody, clock, tasks)
+    instances = SqlWorkflowStore(data_api.store.tables, clock)
+    engine = WorkflowEngine(
+        instances, (OneWorkflow(),), PassingClock(), secrets.token_bytes, pause=lambda _s: None
+    )
+    data_api.reconfigure(jobs=jobs, workflows=engine)
     yield data_api
     data_api.store.close()
 
@@ -196,9 +264,7 @@ def _segment(part: str, data: st.DataObject) -> str:
     return quote(data.draw(st.sampled_from(["Note", "Open", "n1", "title", "rank"]) | TEXTS), safe="")
 
 
-_OF_A_SERVER = tuple(
-    f"/api/{part}" for part in ("files", "fn", "__test__", "jobs", "scheduler", "webhooks", "workflows")
-)
+_OF_A_SERVER = tuple(f"/api/{part}" for part in ("files", "fn", "__test__", "webhooks"))
 """What a router alone cannot do."""
 
 

@@ -1,11 +1,12 @@
 """``/api/jobs`` and ``/api/scheduler``: shapes as the contract has them (14 §5.4, §6.2), for the administrator."""
 
 from typing import Any, NamedTuple
+from urllib.parse import quote
 
 import msgspec
 import pytest
 
-from pylon_functions.invocation import Invocation
+from pylon_functions.invocation import Invocation, Origin
 from pylon_functions.registry import FunctionDefinition, FunctionKind
 from pylon_runtime.jobs import BackgroundJobs, Task
 from tests.support.data_api import IDENTITIES, Answer, DataApi
@@ -16,7 +17,7 @@ class NoCalls:
     def definitions(self) -> list[FunctionDefinition]:
         return [FunctionDefinition("sendMail", FunctionKind.ACTION)]
 
-    def find(self, name: str) -> FunctionDefinition:
+    def find(self, name: str, *, origin: Origin) -> FunctionDefinition:
         raise AssertionError("no job runs here")
 
     def run(self, invocation: Invocation) -> msgspec.Raw:
@@ -230,3 +231,30 @@ def test_nobody_else_may(desk: Desk, who: str, method: str, path: str) -> None:
 
 def test_where_there_are_no_jobs_that_is_said(api: DataApi) -> None:
     assert api.send("GET", "/api/jobs", "admin").status == 501
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"name": "pylon.workflow"},
+        {"name": "pylon.sweep"},
+        {"name": "x" * 201},
+        {"name": "a\0b"},
+        {"name": "work", "queue": "a\nb"},
+        {"name": "work", "queue": "x" * 201},
+        {"name": "work", "unique_key": "a\0b"},
+        {"name": "work", "unique_key": "x" * 201},
+    ],
+)
+def test_names_that_cannot_be_are_refused(desk: Desk, body: Any) -> None:
+    answer = desk.send("POST", "/api/jobs", body)
+
+    assert (answer.status, answer.json["error"]["code"]) == (400, "INVALID_ARGS")
+    assert desk.send("GET", "/api/jobs").json == []
+
+
+@pytest.mark.parametrize("job_id", ["job_01", "job_0", "job_+1", "job_1_", "job_٣", "job_", "1"])
+def test_a_job_has_one_id_and_no_other(desk: Desk, job_id: str) -> None:
+    assert desk.add() == "job_1"
+
+    assert desk.send("GET", f"/api/jobs/{quote(job_id)}").status == 404

@@ -46,7 +46,7 @@ def test_production_defaults() -> None:
     assert config.origins == OriginRule.of([SITE])
     assert config.trusted_origins == ()
     assert config.admin_token is None
-    assert config.cookie("my-app") == CookieConfig("my-app_session", None, secure=True, same_site=SameSite.LAX)
+    assert config.cookie.of("my-app") == CookieConfig("my-app_session", None, secure=True, same_site=SameSite.LAX)
     assert (config.db_path, config.functions_dir) == (Path(".pylon/dev.db"), Path("functions"))
     assert (config.fn_workers, config.fn_call_timeout_s) == (1, 30.0)
     assert (config.extra_ports, config.active_threads, config.default_policy_allows) == (True, 1, False)
@@ -60,7 +60,7 @@ def test_dev_mode_opens_what_only_a_laptop_may() -> None:
     assert (config.host, config.dev_mode, config.cors_origin) == ("127.0.0.1", True, "*")
     assert config.origins == OriginRule.of([], local=True)
     assert "http://localhost:3000" in config.trusted_origins
-    assert not config.cookie("a").secure
+    assert not config.cookie.of("a").secure
     assert config.default_policy_allows
 
 
@@ -189,7 +189,7 @@ def test_given_values_are_taken() -> None:
     assert (config.port, config.host, config.admin_token) == (9999, "::1", "t")
     assert config.origins == OriginRule.of(["https://a.example", "capacitor://localhost"])
     assert config.trusted_origins == ("https://b.example",)
-    assert config.cookie("app") == CookieConfig("sid", ".example.com", secure=False, same_site=SameSite.NONE)
+    assert config.cookie.of("app") == CookieConfig("sid", ".example.com", secure=False, same_site=SameSite.NONE)
     assert (config.extra_ports, config.default_policy_allows, config.trust_proxy_hops) == (False, True, 2)
     assert config.access_log is AccessLog.ALL
 

@@ -137,19 +137,63 @@ def test_what_the_client_does_not_take_is_bounded_and_the_last_piece_still_comes
     assert body.endswith(b"last")
 
 
+def test_who_makes_more_than_fits_waits_for_a_client_that_reads(bodies: PushedBodies) -> None:
+    burst = [bytes([letter]) * (3 << 20) for letter in b"abcde"]
+
+    def make(outlet: Outlet) -> bytes:
+        assert all(outlet.write(piece) for piece in burst)
+        return b"last"
+
+    with sending(make, bodies) as server, RawClient(server.port) as client:
+        client.ask(get())
+        rest = client.rest()
+
+    sizes = [rest.count(letter) for letter in (b"a" * 1024, b"b" * 1024, b"e" * 1024)]
+    assert min(sizes) > 2900  # all of it but what lies across the borders of chunks
+    assert rest.endswith(b"last\r\n" + END)
+
+
+def test_a_client_that_takes_nothing_is_waited_for_no_longer_than_allowed_in_all() -> None:
+    bodies = PushedBodies(SystemClock(), patience_s=0.05)
+    taken: list[bool] = []
+
+    def make(outlet: Outlet) -> bytes:
+        taken.extend(outlet.write(b"x" * (3 << 20)) for _ in range(4))
+        return b"last"
+
+    source = opened(bodies, make)
+    until(lambda: len(taken) == 4, "its end")
+    body = b"".join(iter(source.read, b""))
+    source.close()
+
+    assert taken == [True, False, False, False]
+    assert body == b"x" * (3 << 20) + b"last"
+
+
+def test_a_client_that_leaves_is_waited_for_no_more() -> None:
+    bodies = PushedBodies(SystemClock(), patience_s=60.0)
+    made = Made(lambda outlet: b"" if all(outlet.write(b"x" * (3 << 20)) for _ in range(3)) else b"dropped")
+    source = opened(bodies, made)
+    made.go_on.set()
+
+    source.close()
+
+    until(lambda: made.is_over, "its end")
+
+
 def test_one_large_piece_goes_however_large_it_is(bodies: PushedBodies) -> None:
     large = b"x" * (UNSENT_BYTES_MAX + 1)
 
     def make(outlet: Outlet) -> bytes:
         assert outlet.write(large)
-        assert not outlet.write(b"more")
+        assert outlet.write(b"more")  # once the large one has been taken
         return b""
 
     source = opened(bodies, make)
     pieces = list(iter(source.read, b""))
     source.close()
 
-    assert b"".join(pieces) == large
+    assert b"".join(pieces) == large + b"more"
     assert max(map(len, pieces)) == PIECE_BYTES_MAX
 
 

@@ -172,7 +172,7 @@ def do(tx: TxStore, step: tuple[Any, ...]) -> Any:
     raise AssertionError(step)
 
 
-@settings(max_examples=150)
+@settings(max_examples=150, deadline=None)
 @given(scripts=SCRIPTS, data=st.data())
 def test_whatever_settles_could_have_run_alone(scripts: list[list[tuple[Any, ...]]], data: st.DataObject) -> None:
     store, alone = EphemeralStore(MANIFEST, watched={}), EphemeralStore(MANIFEST, watched={})

@@ -354,7 +354,7 @@ def test_starting_is_refused_with_a_reason(server: Server) -> None:
     assert refused(admin(server, "POST", "/start", {})) == (400, "MISSING_FIELD", '"name" is required')
     assert refused(admin(server, "POST", "/start", [1]))[:2] == (400, "INVALID_JSON")
     too_long = refused(admin(server, "POST", "/start", {"name": "x" * 201}))
-    assert too_long == (400, "WORKFLOW_START_FAILED", f"Workflow '{'x' * 201}' not registered")
+    assert too_long == (400, "WORKFLOW_START_FAILED", "The name of a workflow has between 1 and 200 characters")
     large = refused(admin(server, "POST", "/start", {"name": "one", "input": "x" * (1 << 20)}))
     assert large[:2] == (413, "WORKFLOW_START_FAILED")
 

@@ -16,7 +16,7 @@ from pylon_core import jsontext
 from pylon_core.clock import Clock, SystemClock
 from pylon_core.errors import PylonError
 from pylon_core.manifest import AppManifest, parse_manifest
-from pylon_functions.invocation import Invocation
+from pylon_functions.invocation import Invocation, Origin
 from pylon_functions.registry import FunctionDefinition, FunctionKind
 from pylon_functions.traces import CallTrace, TracedOutcome
 from pylon_http import (
@@ -188,7 +188,7 @@ class OneFunction:
     def definitions(self) -> list[FunctionDefinition]:
         return [FunctionDefinition(name=f"{MARK}function", fn_type=FunctionKind.QUERY)]
 
-    def find(self, name: str) -> FunctionDefinition:
+    def find(self, name: str, *, origin: Origin = Origin.OUTSIDE) -> FunctionDefinition:  # noqa: ARG002
         if name != "whoami":
             raise PylonError("FN_NOT_FOUND", "There is no such function.")
         return FunctionDefinition(name=name, fn_type=FunctionKind.QUERY)

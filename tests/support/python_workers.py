@@ -43,8 +43,14 @@ class PythonWorkers:
     def replace(self, runner: Runner) -> None:
         raise AssertionError("a handler did not answer in time")
 
-    def isolated(self, _name: str, _deadline: float) -> AbstractContextManager[Runner]:
+    def isolated(self, _name: str, _deadline: float, *, is_brief: bool) -> AbstractContextManager[Runner]:
         raise AssertionError("a handler kept its process from moving")
+
+    def blame(self, _runner: Runner) -> None:
+        raise AssertionError("a handler kept its process from moving")
+
+    def is_cleared(self, _runner: Runner, _deadline: float) -> bool:
+        return True
 
     def registry(self) -> Registry:
         return self.runner.registry

@@ -2,12 +2,11 @@
 
 import { mutation, v } from "@pylonsync/functions";
 import type { Order, OrderLine, Product } from "./shop/rows.ts";
-import { checkSeal } from "./shop/seal.ts";
 
 export default mutation({
-  args: { orderId: v.id("Order"), seal: v.string() },
-  handler: async (ctx, { orderId, seal }) => {
-    checkSeal(ctx, "cancelOrder", orderId, seal);
+  internal: true,
+  args: { orderId: v.id("Order") },
+  handler: async (ctx, { orderId }) => {
     const order = await ctx.db.get<Order>("Order", orderId);
     if (order?.status !== "placed") return { cancelled: false };
 

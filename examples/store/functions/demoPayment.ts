@@ -6,7 +6,7 @@
 import { query, v } from "@pylonsync/functions";
 import type { PaymentEvent } from "./shop/payments.ts";
 import type { Order } from "./shop/rows.ts";
-import { secret, signature } from "./shop/seal.ts";
+import { secret, signature } from "./shop/signature.ts";
 
 export default query({
   args: { orderId: v.id("Order") },

@@ -5,7 +5,6 @@
 
 import { workflow } from "@pylonsync/workflows";
 import type { Letter } from "./shop/letters.ts";
-import { sealOf } from "./shop/seal.ts";
 
 interface Input {
   readonly orderId: string;
@@ -16,8 +15,7 @@ interface Input {
 
 export default workflow<Input>("order", async (ctx, { step, sleep, waitForEvent }) => {
   const { orderId, payWithin, packFor } = ctx.input;
-  const run = <T>(fn: string, args: object = {}) =>
-    ctx.runMutation<T>(fn, { orderId, ...args, seal: sealOf(ctx.env, fn, orderId) });
+  const run = <T>(fn: string, args: object = {}) => ctx.runMutation<T>(fn, { orderId, ...args });
   const write = (letter: Letter) => step(`email: ${letter}`, () => run("sendOrderEmail", { letter }));
 
   await write("placed");
@@ -36,4 +34,4 @@ export default workflow<Input>("order", async (ctx, { step, sleep, waitForEvent 
   await step("ship", () => run("shipOrder"));
   await write("shipped");
   return "shipped";
-});
+}, { internal: true });

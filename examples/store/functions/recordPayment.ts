@@ -5,16 +5,15 @@
 
 import { mutation, v } from "@pylonsync/functions";
 import type { Order } from "./shop/rows.ts";
-import { checkSeal } from "./shop/seal.ts";
 
 export interface PaymentOutcome {
   readonly outcome: "accepted" | "refund" | "repeated";
 }
 
 export default mutation({
-  args: { eventId: v.string(), orderNumber: v.string(), amountCents: v.int(), seal: v.string() },
-  handler: async (ctx, { eventId, orderNumber, amountCents, seal }): Promise<PaymentOutcome> => {
-    checkSeal(ctx, "recordPayment", eventId, seal);
+  internal: true,
+  args: { eventId: v.string(), orderNumber: v.string(), amountCents: v.int() },
+  handler: async (ctx, { eventId, orderNumber, amountCents }): Promise<PaymentOutcome> => {
     if ((await ctx.db.lookup("Payment", "eventId", eventId)) !== null) return { outcome: "repeated" };
 
     const receivedAt = new Date().toISOString();

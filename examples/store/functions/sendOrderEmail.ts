@@ -3,16 +3,14 @@
 import { mutation, v } from "@pylonsync/functions";
 import { bodyOf, subjectOf } from "./shop/letters.ts";
 import type { Order, OrderLine } from "./shop/rows.ts";
-import { checkSeal } from "./shop/seal.ts";
 
 export default mutation({
+  internal: true,
   args: {
     orderId: v.id("Order"),
     letter: v.union(v.literal("placed"), v.literal("paid"), v.literal("shipped"), v.literal("cancelled")),
-    seal: v.string(),
   },
-  handler: async (ctx, { orderId, letter, seal }) => {
-    checkSeal(ctx, "sendOrderEmail", orderId, seal);
+  handler: async (ctx, { orderId, letter }) => {
     const order = await ctx.db.get<Order>("Order", orderId);
     if (order === null) throw ctx.error("NO_SUCH_ORDER", "There is no such order.");
     const lines = await ctx.db.query<OrderLine>("OrderLine", { orderId });

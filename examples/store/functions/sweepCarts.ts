@@ -1,4 +1,4 @@
-/** Forget carts that nobody has touched for a month. Runs every night; it does no harm whoever calls it. */
+/** Forget carts that nobody has touched for a month. The schedule in app.ts runs it every night. */
 
 import { mutation } from "@pylonsync/functions";
 import type { CartItem } from "./shop/rows.ts";
@@ -8,6 +8,7 @@ const KEPT_DAYS = 30;
 const SWEPT_MAX = 1_000;
 
 export default mutation({
+  internal: true,
   handler: async (ctx) => {
     const before = new Date(Date.now() - KEPT_DAYS * 86_400_000).toISOString();
     const old = await ctx.db.query<CartItem>("CartItem", { touchedAt: { $lt: before }, $limit: SWEPT_MAX });

@@ -18,6 +18,7 @@ export interface LoadedFunction {
   readonly kind: FunctionKind;
   readonly args: ArgSchemas | null;
   readonly options?: WorkflowEntryOptions;
+  readonly internal: boolean;
   readonly handler: (ctx: unknown, args: unknown) => unknown;
 }
 
@@ -54,11 +55,12 @@ export async function loadFunctions(directory: string): Promise<LoadedFolder> {
 }
 
 export function entriesOf(registry: Registry): FunctionEntry[] {
-  return Array.from(registry.values(), ({ name, kind, args, options }) => ({
+  return Array.from(registry.values(), ({ name, kind, args, options, internal }) => ({
     name,
     fn_type: kind,
     args_schema: args,
     ...(options === undefined ? {} : { options }),
+    ...(internal ? { internal: true as const } : {}),
   }));
 }
 
@@ -77,20 +79,40 @@ function takenName(name: string, file: string): FileProblem {
 /** A default export as a function, or null when the file is a plain helper module. */
 function asFunction(exported: unknown, file: string): LoadedFunction | null {
   if (typeof exported !== "object" || exported === null) return null;
-  const { type, args, name, options, handler } = exported as { readonly [member: string]: unknown };
+  const { type, args, name, options, internal, handler } = exported as { readonly [member: string]: unknown };
   if (typeof handler !== "function") return null;
   const run = handler as LoadedFunction["handler"];
   switch (type) {
     case "query":
     case "mutation":
     case "action":
-      return { name: file.replace(MODULE, ""), kind: type, args: (args as ArgSchemas | undefined) ?? null, handler: run };
+      return {
+        name: file.replace(MODULE, ""),
+        kind: type,
+        args: (args as ArgSchemas | undefined) ?? null,
+        internal: isInternal(internal),
+        handler: run,
+      };
     case "workflow":
       if (typeof name !== "string" || name === "") return null;
-      return { name, kind: type, args: null, options: optionsOf(options, file), handler: run };
+      return {
+        name,
+        kind: type,
+        args: null,
+        options: optionsOf(options, file),
+        internal: isInternal((options as { readonly internal?: unknown } | undefined)?.internal),
+        handler: run,
+      };
     default:
       return null;
   }
+}
+
+/** Throws for what is no boolean: taken for false, the function would be open to everybody. */
+function isInternal(internal: unknown): boolean {
+  if (internal === undefined) return false;
+  if (typeof internal !== "boolean") throw new TypeError("internal is true or false");
+  return internal;
 }
 
 /** What a workflow's author said of it, as far as it makes sense. */

@@ -41,6 +41,8 @@ export type HandlerArgs<V> = V extends Validators ? ArgsOf<V> : Record<string, u
 /** What an app writes: the arguments a function takes and what it does with them. */
 export interface Definition<Context, V, Result> {
   readonly args?: V;
+  /** Only the app's own functions, jobs and schedules call it: from outside it is not there. */
+  readonly internal?: boolean;
   readonly handler: (ctx: Context, args: HandlerArgs<V>) => Result | Promise<Result>;
 }
 
@@ -48,6 +50,7 @@ export interface Definition<Context, V, Result> {
 export interface FunctionOf<Kind extends string, Context, V, Result> {
   readonly type: Kind;
   readonly args: V | undefined;
+  readonly internal: boolean | undefined;
   readonly handler: (ctx: Context, args: HandlerArgs<V>) => Result | Promise<Result>;
 }
 
@@ -55,19 +58,23 @@ export interface FunctionOf<Kind extends string, Context, V, Result> {
 export function query<Result, V extends Validators | undefined = undefined>(
   definition: Definition<QueryContext, V, Result>,
 ): FunctionOf<"query", QueryContext, V, Result> {
-  return { type: "query", args: definition.args, handler: definition.handler };
+  return { type: "query", ...partsOf(definition) };
 }
 
 /** A function that is one transaction: it commits when the handler returns and leaves nothing when it throws. */
 export function mutation<Result, V extends Validators | undefined = undefined>(
   definition: Definition<MutationContext, V, Result>,
 ): FunctionOf<"mutation", MutationContext, V, Result> {
-  return { type: "mutation", args: definition.args, handler: definition.handler };
+  return { type: "mutation", ...partsOf(definition) };
 }
 
 /** A function that talks to the outside and reaches the database only through queries and mutations. */
 export function action<Result, V extends Validators | undefined = undefined>(
   definition: Definition<ActionContext, V, Result>,
 ): FunctionOf<"action", ActionContext, V, Result> {
-  return { type: "action", args: definition.args, handler: definition.handler };
+  return { type: "action", ...partsOf(definition) };
+}
+
+function partsOf<Context, V, Result>({ args, internal, handler }: Definition<Context, V, Result>) {
+  return { args, internal, handler };
 }

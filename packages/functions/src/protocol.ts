@@ -59,6 +59,8 @@ export interface FunctionEntry {
   readonly args_schema: ArgSchemas | null;
   /** Of a workflow only. */
   readonly options?: WorkflowEntryOptions;
+  /** Written only when it is: the server calls it, nobody from outside. */
+  readonly internal?: true;
 }
 
 /** What the author of a workflow said of it, and the file it is written in. */

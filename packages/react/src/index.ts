@@ -47,7 +47,9 @@ export type { FreshSession } from "./sessions.ts";
 export { createSession, getAuthContext, refreshSession } from "./sessions.ts";
 export type { ShardConnection, ShardOptions } from "./shard.ts";
 export { connectShard } from "./shard.ts";
-export type { AgentDBSchema, Filter, OrderBy, TypedDb, TypedLiveQueryOptions, TypedQueryOptions } from "./typedDb.ts";
+export type {
+  AgentDBSchema, Filter, OrderBy, TypedDb, TypedLiveQueryOptions, TypedQueryOptions, TypedSearchResult, TypedSearchSpec,
+} from "./typedDb.ts";
 export { createTypedDb } from "./typedDb.ts";
 export { useAction } from "./useAction.ts";
 export type { AggregateResult, AggregateSpec, Bucket } from "./useAggregate.ts";

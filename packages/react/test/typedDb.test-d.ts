@@ -12,13 +12,14 @@ interface Todo {
 }
 
 interface AppSchema {
-  entities: { Todo: Todo };
+  entities: { Todo: Todo; Tag: { id: string } };
   functions: {
     add: { input: { title: string }; output: { id: string } };
     clear: { input: Record<string, never>; output: null };
     find: { input: { limit?: number }; output: Todo[] };
   };
   queries: Record<string, { input: unknown; output: unknown }>;
+  searches: { Todo: { facets: "done"; sortable: "title" } };
 }
 
 const db = createTypedDb<AppSchema & Record<never, never>>();
@@ -33,6 +34,10 @@ export function Component(): void {
   same<typeof one.data, Todo | null>(true);
   const pages = db.useInfiniteQuery("Todo", { pageSize: 5 });
   same<typeof pages.data, Todo[]>(true);
+  const found = db.useSearch("Todo", { query: "milk", filters: { done: true }, facets: ["done"], sort: ["title", "asc"] });
+  same<typeof found.hits, Todo[]>(true);
+  same<typeof found.facetCounts, { done?: Record<string, number> }>(true);
+  db.useSearch("Todo", { filters: { done: "true" } });
   const add = db.useMutation("add");
   same<typeof add.data, { id: string } | null>(true);
   same<Parameters<typeof add.mutate>, [args: { title: string }]>(true);
@@ -61,6 +66,18 @@ export function Component(): void {
   db.useLiveQuery("Tudo");
   // @ts-expect-error no such entity
   db.useQueryOne("Tudo", "1");
+  // @ts-expect-error it has no search
+  db.useSearch("Tag", {});
+  // @ts-expect-error no facet
+  db.useSearch("Todo", { filters: { title: "milk" } });
+  // @ts-expect-error no facet
+  db.useSearch("Todo", { facets: ["title"] });
+  // @ts-expect-error hits cannot be sorted by it
+  db.useSearch("Todo", { sort: ["done", "asc"] });
+  // @ts-expect-error of another type
+  db.useSearch("Todo", { filters: { done: 1 } });
+  // @ts-expect-error an app that says nothing of searches has none
+  createTypedDb<Omit<AppSchema, "searches">>().useSearch("Todo", {});
   // @ts-expect-error no such function
   db.useMutation("delete");
   // @ts-expect-error the title is missing

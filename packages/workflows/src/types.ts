@@ -69,4 +69,6 @@ export interface WorkflowOptions {
   readonly maxRetries?: number;
   /** How long one try of a step may take; 60 if not given. */
   readonly stepTimeoutSecs?: number;
+  /** Only the app's own functions begin it: from outside it is not there. */
+  readonly internal?: boolean;
 }

@@ -6,8 +6,8 @@ from pathlib import Path
 import click
 
 from pylon_cli.codegen.client import TARGETS, client_source
-from pylon_cli.codegen.functions import announced, function_files
-from pylon_cli.codegen.model import FunctionFiles
+from pylon_cli.codegen.functions import announced, function_files, not_known
+from pylon_cli.codegen.model import FunctionFiles, called_by_clients
 from pylon_cli.codegen.writing import write_client
 from pylon_cli.output import Output
 from pylon_cli.usage import CallError
@@ -77,15 +77,7 @@ def _functions(output: Output, app: Path, folder: Path | None, out: Path | None)
     try:
         return function_files(announced(asked.resolve(), os.environ, SystemClock(), output.aside), asked, out)
     except StartFailed as failure:
-        output.aside(
-            str(
-                Diagnostic(
-                    Severity.WARNING,
-                    "CODEGEN_CLIENT_NO_FUNCTIONS",
-                    f"The client does not know the functions: {str(failure).removesuffix('.')}.",
-                )
-            )
-        )
+        output.aside(str(not_known(failure)))
         return None
 
 
@@ -94,7 +86,7 @@ def _announce(output: Output, app: AppManifest, functions: FunctionFiles | None,
         "entities": len(app.entities),
         "queries": len(app.queries),
         "actions": len(app.actions),
-        "functions": 0 if functions is None else len(functions.announced),
+        "functions": 0 if functions is None else len(called_by_clients(functions.announced)),
     }
     output.event({"code": "CODEGEN_CLIENT_OK", "path": str(out), **counts})
     output.show(f"Wrote {out}: {', '.join(f'{count} {kind}' for kind, count in counts.items())}.")

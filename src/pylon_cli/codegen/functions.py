@@ -9,11 +9,11 @@ from pathlib import Path
 
 from pylon_cli.codegen.model import FunctionFiles
 from pylon_core.clock import Clock
+from pylon_core.diagnostics import Diagnostic, Severity
 from pylon_functions.registry import FunctionDefinition, Registry
-from pylon_runtime.bun_launch import BunLauncher
+from pylon_runtime.function_languages import LANGUAGES
 from pylon_runtime.function_launch import FunctionOptions, Launcher, NothingToRun, StartFailed
-from pylon_runtime.function_processes import HANDSHAKE_S
-from pylon_runtime.python_launch import PythonLauncher
+from pylon_runtime.function_starts import HANDSHAKE_S
 
 
 def announced(
@@ -22,9 +22,16 @@ def announced(
     """Raises ``StartFailed`` when it cannot be said of every language which functions there are."""
     options = FunctionOptions(Path(folder.name), folder.parent, environ)
     known: dict[str, FunctionDefinition] = {}
-    for launcher in (PythonLauncher(options, clock, on_output), BunLauncher(options, clock, on_output)):
-        known |= _ask(launcher)  # of two with one name the one in TypeScript counts
+    for language in reversed(LANGUAGES):  # of two with one name the one in the first language counts
+        known |= _ask(Launcher(language, options, clock, on_output))
     return tuple(known.values())
+
+
+def not_known(failure: StartFailed) -> Diagnostic:
+    """That a client was written without the functions, and why."""
+    reason = str(failure).removesuffix(".")
+    message = f"The client does not know the functions: {reason}."
+    return Diagnostic(Severity.WARNING, "CODEGEN_CLIENT_NO_FUNCTIONS", message)
 
 
 def _ask(launcher: Launcher) -> Registry:

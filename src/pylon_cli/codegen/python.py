@@ -11,7 +11,7 @@ from pylon_cli.codegen import python_runtime as runtime
 from pylon_cli.codegen.error_codes import ERROR_CODES
 from pylon_cli.codegen.model import ClientModel, Entity, Operation
 from pylon_cli.codegen.names import Scope, Spelling, capitalised, quoted, words
-from pylon_cli.codegen.shapes import Array, Literal, Member, Object, Scalar, Shape, Union
+from pylon_cli.codegen.shapes import Array, Literal, Member, Object, Record, Scalar, Shape, Union
 from pylon_cli.codegen.type_names import TypeNames, name_types
 
 _SPELLING = Spelling(frozenset(keyword.kwlist))
@@ -20,7 +20,7 @@ _TAKEN = words(
     "DEFAULT_BASE_URL TIMEOUT_S Row New Patch ErrorCode PylonError PylonClient ActionResult EntityRows Entities"
     " Actions Functions"
     # what it uses
-    " builtins json urllib quote Any Generic Literal Never NotRequired TypedDict TypeVar Unpack"
+    " builtins json urllib quote Any Generic Literal Never NotRequired TypeAlias TypedDict TypeVar Unpack"
     " Exception ValueError bool bytes dict float int isinstance list object self str super transport"
 )
 _ID = Member("id", Scalar.TEXT, optional=False)
@@ -33,6 +33,8 @@ def python(model: ClientModel) -> str:
     rows = [_declare_entity(entity, names, scope, types) for entity in model.entities]
     for operation, name in names.inputs.items():
         types.declare(name, operation.input or ())
+    for function, shape in model.outputs.items():
+        types.define(names.outputs[function], shape)
     blocks = [
         runtime.HEADER,
         *types.declarations,
@@ -40,8 +42,8 @@ def python(model: ClientModel) -> str:
         runtime.TRANSPORT,
         runtime.ENTITY_ROWS,
         _entities(rows),
-        _operations(runtime.FUNCTIONS, "Any", model.functions, names),
-        _operations(runtime.ACTIONS, "ActionResult", model.actions, names),
+        _operations(runtime.FUNCTIONS, model.functions, names, names.outputs, "Any"),
+        _operations(runtime.ACTIONS, model.actions, names, {}, "ActionResult"),
         runtime.CLIENT,
     ]
     return "\n\n\n".join(blocks) + "\n"
@@ -66,6 +68,13 @@ class _Types:
         write = _class if all(map(_is_attribute, entries)) else _call
         self.declarations.append(write(name, entries))
 
+    def define(self, name: str, shape: Shape) -> None:
+        """A shape that has a name of its own."""
+        if isinstance(shape, Object) and shape.members:
+            self.declare(name, shape.members)
+        else:
+            self.declarations.append(f"{name}: TypeAlias = {self.spelled(shape, name)}")
+
     def _of(self, member: Member, owner: str) -> str:
         return self.spelled(member.shape, owner + capitalised(member.name))
 
@@ -86,6 +95,8 @@ class _Types:
                 declared = self._scope.claim(name)
                 self.declare(declared, members)
                 return declared
+            case Record(values):
+                return f"dict[str, {self.spelled(values, f'{name}Value')}]"
             case Union(variants):
                 return " | ".join(dict.fromkeys(self.spelled(variant, name) for variant in variants)) or "Never"
 
@@ -150,15 +161,25 @@ def _entities(entities: Iterable[_EntityTypes]) -> str:
 # Operations
 
 
-def _operations(head: str, answer: str, operations: Iterable[Operation], names: TypeNames) -> str:
-    """A class with a method for each; what its signatures name must not be hidden by a method."""
-    scope = Scope(_SPELLING, {"_call", "_Transport", "ActionResult", "Any", "Unpack", *names.inputs.values()})
-    methods = (
-        f"\n\n    def {scope.claim_member(operation.name)}({_parameters(operation, names)}) -> {answer}:\n"
-        f"        return self._call({quoted(operation.name)}, {'{}' if operation.input == () else 'input'})"
+def _operations(
+    head: str, operations: Iterable[Operation], names: TypeNames, outputs: Mapping[str, str], answer: str
+) -> str:
+    """A class with a method for each; what its signatures name must not be hidden by a method. ``answer`` is the
+    type of what nobody says more about."""
+    used = {"_call", "_Transport", "ActionResult", "Any", "Unpack", *names.inputs.values(), *outputs.values()}
+    scope = Scope(_SPELLING, used)
+    return head + "".join(
+        f"\n\n    def {scope.claim_member(operation.name)}({_parameters(operation, names)})"
+        f" -> {outputs.get(operation.name, answer)}:\n{_body(operation, outputs.get(operation.name))}"
         for operation in operations
     )
-    return head + "".join(methods)
+
+
+def _body(operation: Operation, output: str | None) -> str:
+    call = f"self._call({quoted(operation.name)}, {'{}' if operation.input == () else 'input'})"
+    if output is None:
+        return f"        return {call}"
+    return f"        result: {output} = {call}\n        return result"
 
 
 def _parameters(operation: Operation, names: TypeNames) -> str:

@@ -7,7 +7,7 @@ import builtins
 import json
 import urllib.error
 import urllib.request
-from typing import Any, Generic, Literal, Never, NotRequired, TypedDict, TypeVar, Unpack
+from typing import Any, Generic, Literal, Never, NotRequired, TypeAlias, TypedDict, TypeVar, Unpack
 from urllib.parse import quote
 
 DEFAULT_BASE_URL = "http://localhost:4321"

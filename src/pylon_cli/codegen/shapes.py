@@ -31,6 +31,13 @@ class Object:
 
 
 @dataclass(frozen=True)
+class Record:
+    """Any names, with values of one shape."""
+
+    values: "Shape"
+
+
+@dataclass(frozen=True)
 class Union:
     """One of several; of none for a validator that accepts nothing. Made by ``one_of``."""
 
@@ -42,7 +49,7 @@ class Literal:
     value: str | int | float | bool
 
 
-Shape = Scalar | Array | Object | Union | Literal
+Shape = Scalar | Array | Object | Record | Union | Literal
 
 
 @dataclass(frozen=True)
@@ -113,6 +120,11 @@ def argument_members(schemas: Mapping[str, Any]) -> tuple[Member, ...]:
     )
 
 
+def returned_shape(schema: Mapping[str, Any]) -> Shape:
+    """What a function says that it returns."""
+    return _accepted(schema)
+
+
 _SCALARS: Mapping[str, Scalar] = {
     "string": Scalar.TEXT,
     "id": Scalar.TEXT,
@@ -137,6 +149,8 @@ def _accepted(schema: Any) -> Shape:
             return Array(_accepted(items))
         case {"type": "object", "fields": dict(fields)}:
             return Object(_members(fields))
+        case {"type": "record", "values": values}:
+            return Record(_accepted(values))
         case {"type": "union", "variants": list(variants)}:
             return one_of(map(_accepted, variants))
         case {"type": "literal", "value": None}:

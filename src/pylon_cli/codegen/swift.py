@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from pylon_cli.codegen.model import ClientModel, Entity, Operation
 from pylon_cli.codegen.names import Scope, Spelling, capitalised, words
-from pylon_cli.codegen.shapes import Array, Literal, Member, Object, Scalar, Shape, Union, without_null
+from pylon_cli.codegen.shapes import Array, Literal, Member, Object, Record, Scalar, Shape, Union, without_null
 from pylon_cli.codegen.type_names import TypeNames, name_types
 
 _SPELLING = Spelling(
@@ -54,6 +54,8 @@ def swift(model: ClientModel) -> str:
             structs.declare(new_rows[entity.name], _SENT, entity.new_fields, parts=_SENT)
     for operation, name in _actions_first(model, names):
         structs.declare(name, _SENT, operation.input or (), parts=_SENT)
+    for function, shape in model.outputs.items():
+        structs.define(names.outputs[function], shape, _ROW_PART)
     blocks = [_HEADER, *structs.declarations, _extension(model, names, new_rows), _entity_names(model)]
     return "\n\n".join(blocks) + "\n"
 
@@ -93,10 +95,20 @@ class _Structs:
         ]
         self.declarations.insert(place, _braced(f"public struct {name}: {conformances}", lines))
 
+    def define(self, name: str, shape: Shape, conformances: str) -> None:
+        """A shape that has a name of its own."""
+        if isinstance(shape, Object) and shape.members:
+            self.declare(name, conformances, shape.members, parts=conformances)
+        else:
+            self.declarations.append(f"public typealias {name} = {self._optional(shape, name, conformances)}")
+
     def _type(self, member: Member, name: str, parts: str) -> str:
-        shape, nullable = without_null(member.shape)
-        type_ = self._spelled(shape, name, parts)
-        return f"{type_}?" if nullable or member.optional else type_
+        type_ = self._optional(member.shape, name, parts)
+        return f"{type_}?" if member.optional and not type_.endswith("?") else type_
+
+    def _optional(self, shape: Shape, name: str, parts: str) -> str:
+        present, nullable = without_null(shape)
+        return self._spelled(present, name, parts) + ("?" if nullable else "")
 
     def _spelled(self, shape: Shape, name: str, parts: str) -> str:
         """The type of a shape; an object in it gets a struct of this ``name``."""
@@ -106,9 +118,9 @@ class _Structs:
             case Literal(value):
                 return _LITERALS[type(value)]
             case Array(items):
-                element, nullable = without_null(items)
-                spelled = self._spelled(element, f"{name}Item", parts)
-                return f"[{spelled}{'?' if nullable else ''}]"
+                return f"[{self._optional(items, f'{name}Item', parts)}]"
+            case Record(values):
+                return f"[String: {self._optional(values, f'{name}Value', parts)}]"
             case Object(()):
                 return _ANYTHING
             case Object(members):
@@ -173,12 +185,14 @@ def _row_methods(entity: Entity, row: str, new_rows: Mapping[str, str], scope: S
 
 def _function(function: Operation, names: TypeNames, scope: Scope) -> str:
     takes = f"_ input: {names.inputs[function]}" if function.input else f"_ input: {_ANYTHING} = [:]"
-    name = scope.claim_member(function.name)
+    name, call = scope.claim_member(function.name), f"callFn({_text(function.name)}, args: input)"
+    if (output := names.outputs.get(function.name)) is not None:
+        return _method(name, takes, output, call)
     return _method(
         f"{name}<Result: Decodable>",
         f"{takes}, as type: Result.Type = Result.self",
         "Result",
-        f"callFn({_text(function.name)}, args: input)",
+        call,
     )
 
 

@@ -10,10 +10,11 @@ from pylon_cli.codegen.names import Scope, capitalised
 @dataclass(frozen=True)
 class TypeNames:
     """Entities by their name. Operations that take something, by themselves: two of one name that take the same
-    share a type."""
+    share a type. What functions return, by the function's name."""
 
     entities: Mapping[str, str]
     inputs: Mapping[Operation, str]
+    outputs: Mapping[str, str]
 
 
 def name_types(model: ClientModel, scope: Scope) -> TypeNames:
@@ -27,4 +28,8 @@ def name_types(model: ClientModel, scope: Scope) -> TypeNames:
             if operation.input and operation not in inputs:
                 stem = capitalised(operation.name)
                 inputs[operation] = scope.claim(f"{stem}Input", f"{stem}{kind}Input")
-    return TypeNames(entities, inputs)
+    outputs = {
+        name: scope.claim(f"{capitalised(name)}Output", f"{capitalised(name)}FunctionOutput")
+        for name in model.outputs
+    }
+    return TypeNames(entities, inputs, outputs)

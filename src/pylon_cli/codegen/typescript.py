@@ -10,7 +10,7 @@ from pylon_cli.codegen import typescript_runtime as runtime
 from pylon_cli.codegen.error_codes import ERROR_CODES
 from pylon_cli.codegen.model import ClientModel, Operation
 from pylon_cli.codegen.names import Scope, Spelling, quoted, words
-from pylon_cli.codegen.shapes import Array, Literal, Member, Object, Scalar, Shape, Union
+from pylon_cli.codegen.shapes import Array, Literal, Member, Object, Record, Scalar, Shape, Union
 from pylon_cli.codegen.type_names import TypeNames, name_types
 
 _SPELLING = Spelling(
@@ -26,7 +26,8 @@ _TAKEN = words(
     "EntityName ENTITIES QueryName QUERIES ActionName ACTIONS FunctionName FUNCTIONS DEFAULT_BASE_URL request"
     " requestError PylonRequestError RoomPeer RoomSnapshot RoomClient createRooms AgentDBClient PylonClient"
     " ActionResult Actions createClient createServerClient prefetch prefetchOne Entities NewRows Functions Queries"
-    " AppSchema AgentDBErrorCode AgentDBError PylonErrorCode PylonError Arrived Output Optional FunctionArguments"
+    " Searches AppSchema AgentDBErrorCode AgentDBError PylonErrorCode PylonError Arrived Output Optional"
+    " FunctionArguments"
     # what it uses
     " Array Awaited Error Exclude Extract JSON Omit Partial Pick Promise Record RequestInit encodeURIComponent"
     " fetch globalThis"
@@ -46,6 +47,7 @@ def typescript(model: ClientModel) -> str:
         *_inputs(model.actions, names, written),
         _name_list("FunctionName", "FUNCTIONS", (function.name for function in model.functions)),
         *_inputs(model.functions, names, written),
+        *(_declared(names.outputs[name], shape) for name, shape in model.outputs.items()),
         runtime.REQUEST,
         runtime.ROOMS,
         runtime.CLIENT,
@@ -75,6 +77,12 @@ def _name_list(type_name: str, constant: str, declared: Iterable[str]) -> str:
 def _interface(name: str, members: Iterable[Member]) -> str:
     lines = "".join(f"  {_member(member)};\n" for member in members)
     return f"export interface {name} {{\n{lines}}}"
+
+
+def _declared(name: str, shape: Shape) -> str:
+    if isinstance(shape, Object) and shape.members:
+        return _interface(name, shape.members)
+    return f"export type {name} = {_type(shape)};"
 
 
 def _inputs(operations: Iterable[Operation], names: TypeNames, written: set[str]) -> Iterator[str]:
@@ -132,8 +140,19 @@ def _schema(model: ClientModel, names: TypeNames) -> Iterator[str]:
         },
         of_none="Record<never, object>",
     )
-    yield _operations("Functions", model.functions, names, model.modules)
+    outputs = {name: f"Output<typeof import({quoted(module)})>" for name, module in model.modules.items()}
+    yield _operations("Functions", model.functions, names, {**outputs, **names.outputs})
     yield _operations("Queries", model.queries, names, {})
+    yield _type_alias(
+        "Searches",
+        {
+            entity.name: f"{{ facets: {_union(search.facets)}; sortable: {_union(search.sortable)} }}"
+            for entity in model.entities
+            for search in (entity.search,)
+            if search is not None
+        },
+        of_none="Record<never, { facets: never; sortable: never }>",
+    )
     yield runtime.APP_SCHEMA
     if model.modules:
         yield runtime.OUTPUT
@@ -143,20 +162,16 @@ def _filled_in(stamped: str | None) -> tuple[str, ...]:
     return ("id",) if stamped is None else ("id", stamped)
 
 
-def _operations(alias: str, operations: Iterable[Operation], names: TypeNames, modules: Mapping[str, str]) -> str:
+def _operations(alias: str, operations: Iterable[Operation], names: TypeNames, outputs: Mapping[str, str]) -> str:
     return _type_alias(
         alias,
         {
-            operation.name: f"{{ input: {_input_type(operation, names)}; output: {_output(operation, modules)} }}"
+            operation.name: f"{{ input: {_input_type(operation, names)}; output: {output} }}"
             for operation in operations
+            for output in (outputs.get(operation.name, "unknown"),)
         },
         of_none="Record<never, { input: unknown; output: unknown }>",
     )
-
-
-def _output(operation: Operation, modules: Mapping[str, str]) -> str:
-    module = modules.get(operation.name)
-    return "unknown" if module is None else f"Output<typeof import({quoted(module)})>"
 
 
 def _errors() -> str:
@@ -196,9 +211,11 @@ def _type(shape: Shape) -> str:
             return f"{_type(items)}[]"
         case Object(members):
             return f"{{ {'; '.join(map(_member, members))} }}" if members else _ANYTHING
+        case Record(values):
+            return f"Record<string, {_type(values)}>"
         case Union(variants):
             return " | ".join(map(_type, variants)) or "never"
 
 
 def _union(names: Iterable[str]) -> str:
-    return " | ".join(map(quoted, names))
+    return " | ".join(map(quoted, names)) or "never"

@@ -173,6 +173,7 @@ export type AppSchema = {
   entities: Entities;
   functions: Functions;
   queries: Queries;
+  searches: Searches;
 };"""
 
 OUTPUT = """\

@@ -23,6 +23,7 @@ from pylon_cli.codegen.keeper import ClientKeeper
 from pylon_cli.codegen.writing import write_client_beside
 from pylon_cli.env_files import EnvFiles
 from pylon_cli.function_files import python_modules
+from pylon_cli.once import run_once
 from pylon_cli.output import Output, diagnostics_of, problem
 from pylon_cli.serving import app_folder, await_next, environment, stop_signals, tune_process
 from pylon_core.clock import SystemClock
@@ -43,14 +44,19 @@ Step = Callable[[], None]
 @click.command()
 @click.argument("app", type=click.Path(path_type=Path), default=Path())
 @click.option("--port", type=click.IntRange(0, 65535), help="Port of the server (default 4321).")
+@click.option("--once", is_flag=True, help="Build and check everything, and do not serve.")
 @click.pass_obj
-def dev(output: Output, app: Path, port: int | None) -> int:
+def dev(output: Output, app: Path, port: int | None, *, once: bool) -> int:
     """Serve the APP in this folder (or the one named), and follow its files."""
     configure_logs(as_json=output.as_json)
     tune_process()
     folder = app_folder(app, missing="DEV_ENTRY_NOT_FOUND")
     surroundings = _Surroundings(output, folder, EnvFiles(folder.root), port)
-    beginning: _Beginning | None = surroundings.read()
+    first = surroundings.read()
+    if once:
+        run_once(output, folder, first.source, first.config, first.environ)
+        return ExitCode.OK
+    beginning: _Beginning | None = first
     while beginning is not None:
         beginning = _DevSession(surroundings, beginning).run()
     return ExitCode.OK

@@ -5,14 +5,19 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pylon_core.cron import CronError, parse_cron
 from pylon_core.manifest import SERVER_JOBS, AppManifest, ScheduleDef
 from pylon_core.manifest_checks.findings import Findings, Pass, error, repeated
+from pylon_core.names import name_problem
 
 
 def _schedules(manifest: AppManifest) -> Findings:
     for position, schedule in enumerate(manifest.schedules):
         if not schedule.name:
             yield error("SCHEDULE_NAME_EMPTY", f"schedules[{position}] has an empty name.")
+        elif (problem := name_problem(schedule.name)) is not None:
+            yield error("SCHEDULE_NAME_INVALID", f"schedules[{position}]: the name of a schedule {problem}.")
         if not schedule.function:
             yield error("SCHEDULE_FUNCTION_EMPTY", f'Schedule "{schedule.name}" names no function.')
+        elif (problem := name_problem(schedule.function)) is not None:
+            yield error("SCHEDULE_FUNCTION_INVALID", f"schedules[{position}]: the name of a function {problem}.")
         if schedule.name.startswith(SERVER_JOBS):
             yield error(
                 "SCHEDULE_NAME_RESERVED",

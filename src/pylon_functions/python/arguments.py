@@ -4,13 +4,14 @@ import copy
 import inspect
 import re
 import typing
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from functools import partial
 from types import SimpleNamespace
 from typing import Any
 
 import msgspec
 
+from pylon_functions.python.descriptions import taken
 from pylon_functions.python.errors import FunctionError
 
 _POSITIONAL_ONLY = inspect.Parameter.POSITIONAL_ONLY
@@ -33,7 +34,9 @@ class Arguments:
         if not parameters or parameters[0].kind not in (_POSITIONAL_ONLY, _POSITIONAL):
             raise TypeError("its first parameter must be the context")
         self._context = parameters[0].name
-        hints = _hints(handler, parameters[1:])
+        hints = resolved(
+            handler, {each.name: each.annotation for each in parameters[1:] if each.annotation is not each.empty}
+        )
         fields: list[tuple[str, Any] | tuple[str, Any, Any]] = []
         self._takes_rest = False
         for parameter in parameters[1:]:
@@ -71,9 +74,7 @@ class Arguments:
 
     def schema(self) -> Mapping[str, Any] | None:
         """As validators, by name; ``None`` when the handler declares no parameters."""
-        described = msgspec.inspect.type_info(self._struct)
-        assert isinstance(described, msgspec.inspect.StructType)
-        return {field.name: _field(field) for field in described.fields} or None
+        return taken(self._struct) or None
 
     def _explain(self, problem: str) -> str:
         if missing := _MISSING.match(problem):
@@ -91,70 +92,13 @@ class Arguments:
         return f"{where[1]}: {what}"
 
 
-def _hints(handler: Callable[..., Any], parameters: Sequence[inspect.Parameter]) -> dict[str, Any]:
-    """What the parameters are annotated with. Nothing else is looked at: authors may import the type of ``ctx``
+def resolved(handler: Callable[..., Any], annotations: Mapping[str, Any]) -> dict[str, Any]:
+    """Those of a handler's annotations as types. No others are looked at: authors may import the type of ``ctx``
     for type checkers only."""
-    given = {each.name: each.annotation for each in parameters if each.annotation is not each.empty}
     names = getattr(inspect.unwrap(handler), "__globals__", {})
-    return typing.get_type_hints(SimpleNamespace(__annotations__=given), names, include_extras=True)
+    return typing.get_type_hints(SimpleNamespace(__annotations__=dict(annotations)), names, include_extras=True)
 
 
 def _plain(kind: str) -> str:
     names = {"str": "string", "float": "number", "bool": "boolean"}
     return " or ".join(names.get(part.strip(), part.strip()) for part in kind.split("|"))
-
-
-def _field(field: "msgspec.inspect.Field") -> dict[str, Any]:
-    described = describe(field.type)
-    return described if field.required else {**described, "optional": True}
-
-
-def describe(kind: "msgspec.inspect.Type") -> dict[str, Any]:
-    """A type as the validator that stands for it; what has none is ``any``."""
-    match kind:
-        case msgspec.inspect.Metadata(type=inner, extra=extra):
-            entity = (extra or {}).get("entity")
-            return describe(inner) if entity is None else {"type": "id", "table": entity}
-        case (
-            msgspec.inspect.StrType()
-            | msgspec.inspect.BytesType()
-            | msgspec.inspect.DateTimeType()
-            | msgspec.inspect.DateType()
-            | msgspec.inspect.TimeType()
-            | msgspec.inspect.TimeDeltaType()
-            | msgspec.inspect.UUIDType()
-        ):
-            return {"type": "string"}
-        case msgspec.inspect.BoolType():
-            return {"type": "boolean"}
-        case msgspec.inspect.IntType():
-            return {"type": "int"}
-        case msgspec.inspect.FloatType():
-            return {"type": "number"}
-        case msgspec.inspect.NoneType():
-            return {"type": "null"}
-        case (
-            msgspec.inspect.ListType(item_type=item)
-            | msgspec.inspect.VarTupleType(item_type=item)
-            | msgspec.inspect.SetType(item_type=item)
-            | msgspec.inspect.FrozenSetType(item_type=item)
-        ):
-            return {"type": "array", "items": describe(item)}
-        case msgspec.inspect.LiteralType(values=values):
-            return _union([{"type": "literal", "value": value} for value in values])
-        case msgspec.inspect.EnumType(cls=members):
-            return _union([{"type": "literal", "value": member.value} for member in members])
-        case msgspec.inspect.UnionType(types=types):
-            return _union([describe(each) for each in types])
-        case (
-            msgspec.inspect.StructType(fields=fields)
-            | msgspec.inspect.DataclassType(fields=fields)
-            | msgspec.inspect.TypedDictType(fields=fields)
-        ):
-            return {"type": "object", "fields": {each.encode_name: _field(each) for each in fields}}
-        case _:
-            return {"type": "any"}
-
-
-def _union(variants: list[dict[str, Any]]) -> dict[str, Any]:
-    return variants[0] if len(variants) == 1 else {"type": "union", "variants": variants}

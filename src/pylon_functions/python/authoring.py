@@ -29,11 +29,16 @@ class Function(Generic[C, P, R]):
         name: str,
         handler: Callable[Concatenate[C, P], R],
         options: Mapping[str, Any] | None = None,
+        *,
+        internal: bool = False,
     ) -> None:
+        if not isinstance(internal, bool):  # taken for false, it would be open to everybody
+            raise TypeError("internal is True or False")
         self.kind = kind
         self.name = name
         self.handler = handler
         self.options = options
+        self.is_internal = internal
         self.__doc__ = handler.__doc__
 
     def __call__(self, ctx: C, *args: P.args, **kwargs: P.kwargs) -> R:
@@ -41,7 +46,8 @@ class Function(Generic[C, P, R]):
 
 
 class _Decorator(Generic[C]):
-    """``@query``, or ``@query(name="lotById")`` for another name than that of the ``def``."""
+    """``@query``, or ``@query(name="lotById")`` for another name than that of the ``def``; with ``internal=True``
+    only the app's own functions, jobs and schedules call it, and nobody from outside."""
 
     def __init__(self, kind: str) -> None:
         self._kind = kind
@@ -50,11 +56,13 @@ class _Decorator(Generic[C]):
     def __call__(self, handler: Callable[Concatenate[C, P], R], /) -> Function[C, P, R]: ...
 
     @overload
-    def __call__(self, /, *, name: str) -> Callable[[Callable[Concatenate[C, P], R]], Function[C, P, R]]: ...
+    def __call__(
+        self, /, *, name: str | None = None, internal: bool = False
+    ) -> Callable[[Callable[Concatenate[C, P], R]], Function[C, P, R]]: ...
 
-    def __call__(self, handler: Any = None, /, *, name: str | None = None) -> Any:
+    def __call__(self, handler: Any = None, /, *, name: str | None = None, internal: bool = False) -> Any:
         if handler is None:
-            return lambda named: Function(self._kind, name or named.__name__, named)
+            return lambda named: Function(self._kind, name or named.__name__, named, internal=internal)
         return Function(self._kind, handler.__name__, handler)
 
 
@@ -68,12 +76,18 @@ action: _Decorator[ActionContext] = _Decorator("action")
 
 
 def workflow(
-    name: str, *, description: str = "", max_retries: int = 3, step_timeout_secs: int = 60
+    name: str,
+    *,
+    description: str = "",
+    max_retries: int = 3,
+    step_timeout_secs: int = 60,
+    internal: bool = False,
 ) -> Callable[[Callable[[WorkflowContext], R]], Function[WorkflowContext, [], R]]:
-    """A function that outlives restarts, step by step (see ``WorkflowContext``)."""
+    """A function that outlives restarts, step by step (see ``WorkflowContext``). With ``internal=True`` only the
+    app's own functions begin it."""
     options = {
         "description": description,
         "max_retries": max_retries,
         "step_timeout_secs": step_timeout_secs,
     }
-    return lambda handler: Function("workflow", name, handler, options)
+    return lambda handler: Function("workflow", name, handler, options, internal=internal)

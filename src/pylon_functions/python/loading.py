@@ -3,13 +3,14 @@
 import importlib
 import inspect
 import traceback
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from types import ModuleType
 from typing import Any, NamedTuple
 
-from pylon_functions.python.arguments import Arguments
+from pylon_functions.python.arguments import Arguments, resolved
 from pylon_functions.python.authoring import Function
+from pylon_functions.python.descriptions import given
 from pylon_functions.python.importing import provide_package
 from pylon_functions.python.traces import of_the_app, tell
 from pylon_functions.python.wire import FileProblem, FunctionEntry
@@ -26,12 +27,14 @@ class LoadedFunction:
         self.handler = function.handler
         self.file = file
         self.options = function.options
+        self.is_internal = function.is_internal
         self.arguments = None if function.kind == "workflow" else Arguments(function.handler)
 
     def entry(self) -> FunctionEntry:
         schema = None if self.arguments is None else self.arguments.schema()
         options = None if self.options is None else {**self.options, "file": self.file}
-        return FunctionEntry(self.name, self.kind, schema, options)
+        returns = None if self.arguments is None else _returned(self.handler)
+        return FunctionEntry(self.name, self.kind, schema, options, internal=self.is_internal, returns=returns)
 
 
 Registry = Mapping[str, LoadedFunction]
@@ -95,6 +98,19 @@ def _check_plain(handler: Any) -> None:
         raise TypeError("it is async; every call has a thread of its own, so write a plain def")
     if inspect.isgeneratorfunction(handler) or inspect.isasyncgenfunction(handler):
         raise TypeError("it yields; return a list, or send text to the caller with ctx.stream")
+
+
+def _returned(handler: Callable[..., Any]) -> Mapping[str, Any] | None:
+    """What comes back, as a validator; ``None`` when its annotation does not say. Only clients are made of it, so
+    one that cannot be read, such as one imported for type checkers only, keeps no function from being called."""
+    annotation = inspect.signature(handler).return_annotation
+    if annotation is inspect.Signature.empty:
+        return None
+    try:
+        described = given(resolved(handler, {"return": annotation})["return"])
+    except Exception:  # noqa: BLE001 - to read an annotation is to run what the app wrote there
+        return None
+    return None if described == {"type": "any"} else described
 
 
 def _import_problem(file: str, error: BaseException, folder: Path) -> FileProblem:

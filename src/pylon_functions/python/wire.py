@@ -61,12 +61,15 @@ def decode(line: bytes) -> HostFrame | None:
 
 
 class FunctionEntry(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One function in ``ready``; ``options`` are those of a workflow."""
+    """One function in ``ready``; ``options`` are those of a workflow. ``internal`` is left out when false."""
 
     name: str
     fn_type: str
     args_schema: Mapping[str, Any] | None
     options: Mapping[str, Any] | None = None
+    internal: bool = False
+    returns: Mapping[str, Any] | None = None
+    """What its value is, as a validator; ``None``: nobody says."""
 
 
 class FileProblem(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -72,7 +72,13 @@ _FILE = whole(
     url=STRING,
 )
 _FUNCTION = record(
-    {"name": STRING, "fn_type": one_of("query", "mutation", "action"), "args_schema": JSON_OBJECT},
+    {
+        "name": STRING,
+        "fn_type": one_of("query", "mutation", "action"),
+        "args_schema": JSON_OBJECT,
+        "internal": BOOLEAN,
+        "returns": JSON_OBJECT,
+    },
     ("name", "fn_type"),
 )
 _TRACE = record(

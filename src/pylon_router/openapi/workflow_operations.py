@@ -51,7 +51,14 @@ _INSTANCE = whole(
     parent_id=nullable(STRING),
     stalled=nullable(STRING),
 )
-_DEFINITION = whole(name=STRING, description=STRING, file=STRING, max_retries=INTEGER, step_timeout_secs=NUMBER)
+_DEFINITION = whole(
+    name=STRING,
+    description=STRING,
+    file=STRING,
+    max_retries=INTEGER,
+    step_timeout_secs=NUMBER,
+    internal=BOOLEAN,
+)
 _START = partial_record({"name": STRING, "input": ANYTHING}, ("name",))
 _EVENT = partial_record({"event": STRING, "data": ANYTHING, "buffer": BOOLEAN}, ("event",))
 _PAGE = (

@@ -1,7 +1,7 @@
 """Running background jobs: who does which (``JobRunner``), what is done (``Handlers``), and what begins by the
 clock (``Scheduler``)."""
 
-from pylon_runtime.jobs.attempts import Attempt, Handler, NotNow, TooEarly
+from pylon_runtime.jobs.attempts import Attempt, Handler, Hopeless, NotNow, TooEarly
 from pylon_runtime.jobs.background import BackgroundJobs, JobStores
 from pylon_runtime.jobs.functions import FunctionJobs
 from pylon_runtime.jobs.handlers import Handlers
@@ -16,6 +16,7 @@ __all__ = [
     "FunctionJobs",
     "Handler",
     "Handlers",
+    "Hopeless",
     "JobLimits",
     "JobRunner",
     "JobStores",

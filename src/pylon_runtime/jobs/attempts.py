@@ -29,6 +29,10 @@ class TooEarly(Exception):  # noqa: N818 - the same
         self.delay_s = delay_s
 
 
+class Hopeless(Exception):  # noqa: N818 - the same
+    """It can never be done, however often it is tried: the job is dead."""
+
+
 class Attempt:
     """Used by the thread that makes it; ``deadline`` is in the clock's ``monotonic``."""
 

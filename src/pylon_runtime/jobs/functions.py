@@ -11,7 +11,7 @@ import msgspec
 from pylon_core.clock import Clock
 from pylon_core.errors import PylonError
 from pylon_functions.identity import decode_identity
-from pylon_functions.invocation import Invocation
+from pylon_functions.invocation import Invocation, Origin
 from pylon_functions.registry import FunctionDefinition, FunctionKind
 from pylon_http.jobs import Job
 from pylon_runtime.jobs.attempts import Attempt, Handler, NotNow, TooEarly
@@ -27,7 +27,7 @@ _DELAYS = {"RUNNER_NOT_STARTED": STARTING_DELAY_S, "FUNCTIONS_NOT_AVAILABLE": AW
 class Functions(Protocol):
     """``FunctionHost``."""
 
-    def find(self, name: str) -> FunctionDefinition: ...
+    def find(self, name: str, *, origin: Origin) -> FunctionDefinition: ...
 
     def run(self, invocation: Invocation) -> msgspec.Raw: ...
 
@@ -49,12 +49,13 @@ class FunctionJobs:
     def _run(self, attempt: Attempt) -> None:
         job = attempt.job
         try:
-            kind = self._functions.find(job.name).fn_type
+            kind = self._functions.find(job.name, origin=Origin.SERVER).fn_type
             self._functions.run(
                 Invocation(
                     name=job.name,
                     args=job.payload,
                     auth=decode_identity(job.identity),
+                    origin=Origin.SERVER,
                     timeout_s=self._action_timeout_s if kind is FunctionKind.ACTION else None,
                     claim=attempt.claim,
                 )
@@ -76,7 +77,7 @@ class FunctionJobs:
     def _is_known(self, name: str) -> bool:
         """A function that was found may itself have asked for one that was not."""
         try:
-            self._functions.find(name)
+            self._functions.find(name, origin=Origin.SERVER)
         except PylonError as error:
             return error.code != "FN_NOT_FOUND"
         return True

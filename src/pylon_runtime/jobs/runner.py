@@ -23,9 +23,9 @@ import structlog
 from pylon_core.clock import Clock
 from pylon_core.errors import PylonError
 from pylon_http import JobLost
-from pylon_http.jobs import ClaimedJob, JobClaim, JobStore
+from pylon_http.jobs import ClaimedJob, JobClaim, JobStore, error_text
 from pylon_runtime.housekeeping import is_away
-from pylon_runtime.jobs.attempts import Attempt, NotNow, TooEarly
+from pylon_runtime.jobs.attempts import Attempt, Hopeless, NotNow, TooEarly
 from pylon_runtime.jobs.handlers import Handlers, NoHandler
 from pylon_runtime.threads import join, spawn
 
@@ -224,6 +224,8 @@ class JobRunner:
         except NotNow as reason:
             self._postpone(attempt, reason.delay_s)
             self._rest()
+        except Hopeless as error:
+            self._bury(attempt, str(error))
         except NoHandler as error:
             self._fail(attempt, str(error))
         except PylonError as error:
@@ -245,9 +247,17 @@ class JobRunner:
 
     def _fail(self, attempt: Attempt, error: str) -> None:
         job = attempt.job
-        log.info("job_failed", job=job.id, name=job.name, attempt=job.retry_count + 1, error=error)
+        self._log_failure(attempt, error)
         retry_at_ms = self._now_ms() + round(1000 * self._pause_s(job.retry_count))
         self._tell(lambda: self._store.fail(attempt.claim, error, retry_at_ms))
+
+    def _bury(self, attempt: Attempt, error: str) -> None:
+        self._log_failure(attempt, error)
+        self._tell(lambda: self._store.bury(attempt.claim, error))
+
+    def _log_failure(self, attempt: Attempt, error: str) -> None:
+        job = attempt.job
+        log.info("job_failed", job=job.id, name=job.name, attempt=job.retry_count + 1, error=error_text(error))
 
     def _pause_s(self, retries: int) -> float:
         return self._jitter() * min(BACKOFF_S_MAX, BACKOFF_S * 2.0 ** min(retries, 30))

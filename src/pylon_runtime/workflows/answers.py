@@ -5,14 +5,12 @@ from typing import Any
 
 import msgspec
 
+from pylon_core.names import name_problem
+from pylon_functions.workflows import VALUE_BYTES_MAX, event_problem
+from pylon_http.jobs import error_text
 from pylon_http.workflows import NULL
 
 UNKNOWN_STEP = "unknown"
-CHILD_PREFIX = "child:"
-"""How the waiting for a child begins, so no event may be called so."""
-NAME_CHARS_MAX = 200
-VALUE_BYTES_MAX = 1 << 20
-"""Of one value: an input, the output of a step, the data of an event."""
 DURATION_S_MAX = 36_500 * 86_400
 
 _DURATION = re.compile(r"\s*(\d{1,9})([smhd]?)\s*\Z")
@@ -69,30 +67,16 @@ def parse_answer(value: Any) -> Answer:
             return _problem(output=child_input, name=workflow, kind="workflow") or answer
         case Complete(output):
             return _problem(output=output) or answer
-        case Fail(error, step_name) if not is_name(step_name):
-            return Fail(error)
+        case Fail(error, step_name):
+            return Fail(error_text(error), UNKNOWN_STEP if name_problem(step_name) else step_name)
     return answer
-
-
-def is_name(text: str) -> bool:
-    """Whether it can be the name of something: short, and without the one character that Postgres has not."""
-    return 0 < len(text) <= NAME_CHARS_MAX and "\0" not in text
-
-
-def event_problem(name: str) -> str | None:
-    """Why an event cannot be called so."""
-    if not is_name(name):
-        return f"The name of an event has between 1 and {NAME_CHARS_MAX} characters"
-    if name.startswith(CHILD_PREFIX):
-        return f"The name of an event cannot begin with {CHILD_PREFIX!r}"
-    return None
 
 
 def _problem(
     message: str | None = None, *, output: msgspec.Raw = NULL, name: str | None = None, kind: str = ""
 ) -> Fail | None:
-    if name is not None and not is_name(name):
-        return Fail(f"The name of a {kind} has between 1 and {NAME_CHARS_MAX} characters")
+    if name is not None and (problem := name_problem(name)) is not None:
+        return Fail(f"The name of a {kind} {problem}")
     if len(bytes(output)) > VALUE_BYTES_MAX:
         message = f"A value of more than {VALUE_BYTES_MAX >> 20} MiB is too large; keep it in the database"
     return None if message is None else Fail(message, UNKNOWN_STEP if name is None or kind != "step" else name)

@@ -8,7 +8,6 @@ faster server wins.
 Any thread may call any method; nothing is shared but the store.
 """
 
-import re
 import time
 from collections.abc import Callable, Sequence
 
@@ -19,10 +18,12 @@ from msgspec.structs import replace
 from pylon_core.clock import Clock
 from pylon_core.errors import PylonError
 from pylon_core.turns import blocking
+from pylon_functions.workflows import check_event, check_start, is_workflow_id
 from pylon_http import JobLost
 from pylon_http.jobs import JobClaim
 from pylon_http.workflows import (
     SentEvent,
+    StepStatus,
     Transition,
     WorkflowDefinition,
     WorkflowEvent,
@@ -31,15 +32,12 @@ from pylon_http.workflows import (
     WorkflowStatus,
     WorkflowStore,
 )
-from pylon_runtime.jobs import Attempt, NotNow
+from pylon_runtime.jobs import Attempt, Hopeless, NotNow
 from pylon_runtime.workflows import machine
 from pylon_runtime.workflows.answers import (
-    VALUE_BYTES_MAX,
     Answer,
     Fail,
     RunChild,
-    event_problem,
-    is_name,
     parse_answer,
 )
 from pylon_runtime.workflows.runners import PassInterrupted, PassRunner, RunnerAbsent, RunnerAway
@@ -50,8 +48,12 @@ UNKNOWN_MS = 600_000
 """How long an instance that never began waits for a server that has its workflow. One that began waits on."""
 STEPS_MAX = 1_000
 HISTORY_BYTES_MAX = 16 << 20
+DEPTH_MAX = 32
+"""Of an instance that has no parent and the child of a child of its child, and so on, the last is the 33rd."""
 SHARE_S = 20.0
 """How long one job goes on with an instance that does not rest."""
+AGAIN_S = 1
+"""When to ask again for a workflow of which it is not known whether there is one."""
 ADVANCE_S = 30.0
 ADVANCE_PAUSE_S = 0.02
 """Between two looks at an instance that somebody wants to see going on."""
@@ -59,7 +61,6 @@ DATABASE_S = 2.0
 """Until an instance is tried again for which the database had no time."""
 
 _UNSETTLED = frozenset({"NOT_AVAILABLE", "CONFLICT", "COMMIT_FAILED"})
-_ID = re.compile(r"wf_[0-9a-f]{16}\Z")
 
 _log = structlog.get_logger("pylon.workflows")
 
@@ -88,19 +89,17 @@ class WorkflowEngine:
         return [found[name] for name in sorted(found)]
 
     def start(self, name: str, given: msgspec.Raw) -> str:
-        """Begin an instance; its id. Raises PylonError WORKFLOW_START_FAILED for a workflow that nobody has."""
-        if not is_name(name):
-            raise PylonError("WORKFLOW_START_FAILED", _not_registered(name))
-        self._check_had(name)
+        """Begin an instance for somebody outside; its id. Raises PylonError WORKFLOW_START_FAILED for a workflow
+        that nobody has, or that is internal."""
         workflow_id = f"wf_{self._random_bytes(8).hex()}"
+        check_start(workflow_id, name, given)
+        self._check_had(name)
         self.begin(workflow_id, name, given)
         return workflow_id
 
     def begin(self, workflow_id: str, name: str, given: msgspec.Raw) -> None:
         """Begin the instance of that id, unless it was begun before. If nobody has the workflow, it will fail."""
-        _check_size("WORKFLOW_START_FAILED", given)
-        if not is_name(name) or not _ID.match(workflow_id):
-            raise PylonError("WORKFLOW_START_FAILED", "A workflow has a name, and an id of wf_ and 16 hex digits")
+        check_start(workflow_id, name, given)
         instance = WorkflowInstance(
             id=workflow_id,
             name=name,
@@ -111,23 +110,23 @@ class WorkflowEngine:
         self._store.start(instance)
 
     def find(self, workflow_id: str) -> WorkflowInstance | None:
-        return self._store.load(workflow_id) if _ID.match(workflow_id) else None
+        return self._store.load(workflow_id) if is_workflow_id(workflow_id) else None
 
     def page(self, status: WorkflowStatus | None, after: str | None, limit: int) -> WorkflowPage:
-        if after is not None and not _ID.match(after):
+        if after is not None and not is_workflow_id(after):
             return WorkflowPage((), has_more=False)
         return self._store.page(status, after, limit)
 
     def send(self, workflow_id: str, name: str, data: msgspec.Raw) -> bool:
         """Send an event, which is kept until the instance waits for it; false when there is no such instance, or
         it is over."""
-        _check_event(name, data)
-        return bool(_ID.match(workflow_id)) and self._store.send(SentEvent(workflow_id, name, data))
+        check_event(name, data)
+        return is_workflow_id(workflow_id) and self._store.send(SentEvent(workflow_id, name, data))
 
     def deliver(self, workflow_id: str, name: str, data: msgspec.Raw) -> None:
         """Send an event to an instance that waits for it now. Raises PylonError WORKFLOW_EVENT_FAILED for any
         other."""
-        _check_event(name, data)
+        check_event(name, data)
         now_ms = self._now_ms()
 
         def decide(instance: WorkflowInstance, _events: Sequence[WorkflowEvent]) -> Transition | None:
@@ -138,14 +137,14 @@ class WorkflowEngine:
                 raise PylonError("WORKFLOW_EVENT_FAILED", message)
             return machine.woken(instance, (WorkflowEvent(0, name, data),), now_ms)
 
-        if not _ID.match(workflow_id) or self._store.change(workflow_id, decide) is None:
+        if not is_workflow_id(workflow_id) or self._store.change(workflow_id, decide) is None:
             raise PylonError("WORKFLOW_EVENT_FAILED", "Workflow not found")
 
     def cancel(self, workflow_id: str) -> None:
         """End an instance, and soon the child it waits for; one that is over stays as it is. Raises PylonError
         WORKFLOW_CANCEL_FAILED when there is none."""
         now_ms = self._now_ms()
-        is_there = _ID.match(workflow_id) and self._store.change(
+        is_there = is_workflow_id(workflow_id) and self._store.change(
             workflow_id, lambda instance, _: machine.cancelled(instance, now_ms)
         )
         if not is_there:
@@ -183,7 +182,7 @@ class WorkflowEngine:
 
     def _drive(self, attempt: Attempt) -> bool:
         """Whether there is such an instance."""
-        workflow_id: str = msgspec.json.decode(attempt.job.payload)["id"]
+        workflow_id = _carried(attempt)
         claim, interruptions = attempt.claim, attempt.job.retry_count
         made = self._wake(workflow_id, claim)
         if made is not None and made.goes_on and interruptions >= INTERRUPTIONS_MAX:
@@ -210,7 +209,7 @@ class WorkflowEngine:
 
     def _answer(self, instance: WorkflowInstance, attempt: Attempt) -> Answer:
         """What the first runner that has the workflow says. Raises ``RunnerAway``."""
-        if len(instance.steps) > STEPS_MAX:  # that many are allowed; what comes after the last may be its end
+        if _operations(instance) > STEPS_MAX:  # that many are allowed; what comes after the last may be its end
             return Fail(f"A workflow has at most {STEPS_MAX} steps; begin a child for the rest")
         if sum(len(bytes(step.output)) for step in instance.steps) > HISTORY_BYTES_MAX:
             return Fail(f"The outputs of all steps are more than {HISTORY_BYTES_MAX >> 20} MiB")
@@ -224,7 +223,7 @@ class WorkflowEngine:
             if definition is not None:
                 timeout_s = definition.step_timeout_secs
                 attempt.deadline = max(attempt.deadline, self._clock.monotonic() + timeout_s)
-                return self._with_retries(parse_answer(runner.make_pass(instance, timeout_s)))
+                return self._allowed(instance, parse_answer(runner.make_pass(instance, timeout_s)))
         if absent is not None:
             raise absent
         if instance.started_ms is None and self._now_ms() > instance.created_ms + UNKNOWN_MS:
@@ -286,22 +285,33 @@ class WorkflowEngine:
         return instance
 
     def _check_had(self, name: str) -> None:
-        """Raises WORKFLOW_START_FAILED: 400 when nobody has the workflow, 503 while that cannot be known."""
-        reason: str | None = None
+        """Raises WORKFLOW_START_FAILED: 400 when nobody has the workflow, or it is internal; 503 while that cannot
+        be known."""
+        away: RunnerAbsent | None = None
+        is_internal = False  # then the others are asked all the same: the answer is that for an unknown one
         for runner in self._runners:
             try:
-                if runner.find(name) is not None:
+                definition = runner.find(name)
+                is_internal = is_internal or (definition is not None and definition.is_internal)
+                if definition is not None and not is_internal:
                     return
             except RunnerAbsent as absent:
-                reason = str(absent)
-            except RunnerAway as away:
-                raise PylonError("WORKFLOW_START_FAILED", str(away), status=503) from away
-        raise PylonError("WORKFLOW_START_FAILED", _not_registered(name), hint=reason)
+                away = absent
+            except RunnerAway as starting:
+                raise _unknowable(starting) from starting
+        if away is not None:
+            raise _unknowable(away) from away
+        raise PylonError("WORKFLOW_START_FAILED", _not_registered(name))
 
-    def _with_retries(self, answer: Answer) -> Answer:
-        if isinstance(answer, RunChild):
-            return replace(answer, max_retries=self._max_retries(answer.workflow))
-        return answer
+    def _allowed(self, parent: WorkflowInstance, answer: Answer) -> Answer:
+        """The answer as it may be, with what is known of the child that it asks for."""
+        if not isinstance(answer, RunChild):
+            return answer
+        if parent.parent_id is not None and self._store.depth(parent.id, DEPTH_MAX) >= DEPTH_MAX:
+            return Fail(
+                f"Workflows wait for each other {DEPTH_MAX} deep at most; hand over by ctx.workflows.start"
+            )
+        return replace(answer, max_retries=self._max_retries(answer.workflow))
 
     def _max_retries(self, name: str) -> int:
         return self._defined().get(name, WorkflowDefinition(name)).max_retries
@@ -321,13 +331,22 @@ def _not_registered(name: str) -> str:
     return f"Workflow '{name}' not registered"
 
 
-def _check_event(name: str, data: msgspec.Raw) -> None:
-    problem = event_problem(name)
-    if problem is not None:
-        raise PylonError("WORKFLOW_EVENT_FAILED", problem)
-    _check_size("WORKFLOW_EVENT_FAILED", data)
+def _unknowable(away: RunnerAway) -> PylonError:
+    return PylonError("WORKFLOW_START_FAILED", str(away), status=503, details={"retry_after_secs": AGAIN_S})
 
 
-def _check_size(code: str, value: msgspec.Raw) -> None:
-    if len(bytes(value)) > VALUE_BYTES_MAX:
-        raise PylonError(code, f"A workflow takes values of {VALUE_BYTES_MAX >> 20} MiB at most", status=413)
+def _operations(instance: WorkflowInstance) -> int:
+    """How much has happened in an instance: what is behind it, sleeps too, and what failed on the way."""
+    return instance.current_step + sum(step.status is StepStatus.FAILED for step in instance.steps)
+
+
+def _carried(attempt: Attempt) -> str:
+    """The id of the instance that a job carries on. Raises ``Hopeless``."""
+    try:
+        return msgspec.json.decode(attempt.job.payload, type=_Carried).id
+    except msgspec.DecodeError as error:
+        raise Hopeless("It names no workflow") from error
+
+
+class _Carried(msgspec.Struct, frozen=True):
+    id: str

@@ -17,6 +17,7 @@ from collections.abc import Sequence
 import msgspec
 from msgspec.structs import replace
 
+from pylon_functions.workflows import CANCEL_JOB, CHILD_PREFIX
 from pylon_http.jobs import NewJob
 from pylon_http.workflows import (
     NULL,
@@ -29,7 +30,6 @@ from pylon_http.workflows import (
     WorkflowStep,
 )
 from pylon_runtime.workflows.answers import (
-    CHILD_PREFIX,
     Answer,
     Complete,
     Fail,
@@ -43,7 +43,6 @@ from pylon_runtime.workflows.answers import (
 RETRY_FIRST_MS = 1_000
 RETRY_MAX_MS = 300_000
 STALL_MAX_MS = 60_000
-CANCEL_JOB = "pylon.workflow.cancel"
 
 _encoder = msgspec.json.Encoder()
 

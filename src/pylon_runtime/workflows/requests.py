@@ -6,39 +6,29 @@ asked of a workflow that is not there yet waits for it.
 """
 
 from functools import partial
+from typing import TypeVar
 
 import msgspec
 
 from pylon_core.clock import Clock
 from pylon_core.errors import PylonError
-from pylon_http.jobs import EMPTY
-from pylon_runtime.jobs import Attempt, Handlers, TooEarly
+from pylon_functions.workflows import (
+    CANCEL_JOB,
+    EVENT_JOB,
+    START_JOB,
+    CancelRequest,
+    EventRequest,
+    StartRequest,
+)
+from pylon_runtime.jobs import Attempt, Handlers, Hopeless, TooEarly
 from pylon_runtime.workflows.engine import WorkflowEngine
-from pylon_runtime.workflows.machine import CANCEL_JOB
 from pylon_storage.workflows import JOB_NAME
-
-START_JOB = "pylon.workflow.start"
-EVENT_JOB = "pylon.workflow.event"
 
 PATIENCE_MS = 600_000
 """How long a workflow that is not there may yet be begun."""
 LOOK_S = 1.0
 
-
-class StartRequest(msgspec.Struct, frozen=True):
-    id: str
-    name: str
-    input: msgspec.Raw = EMPTY
-
-
-class EventRequest(msgspec.Struct, frozen=True):
-    id: str
-    event: str
-    data: msgspec.Raw = EMPTY
-
-
-class CancelRequest(msgspec.Struct, frozen=True):
-    id: str
+R = TypeVar("R")
 
 
 def register(handlers: Handlers, engine: WorkflowEngine, clock: Clock) -> None:
@@ -49,25 +39,32 @@ def register(handlers: Handlers, engine: WorkflowEngine, clock: Clock) -> None:
 
 
 def _start(engine: WorkflowEngine, attempt: Attempt) -> None:
-    request = msgspec.json.decode(attempt.job.payload, type=StartRequest)
+    request = _request(attempt, StartRequest)
     engine.begin(request.id, request.name, request.input)
 
 
 def _send(engine: WorkflowEngine, clock: Clock, attempt: Attempt) -> None:
     """What is sent to one that is over is dropped."""
-    request = msgspec.json.decode(attempt.job.payload, type=EventRequest)
+    request = _request(attempt, EventRequest)
     if not engine.send(request.id, request.event, request.data) and engine.find(request.id) is None:
         raise _not_there(attempt, clock)
 
 
 def _cancel(engine: WorkflowEngine, clock: Clock, attempt: Attempt) -> None:
-    request = msgspec.json.decode(attempt.job.payload, type=CancelRequest)
+    request = _request(attempt, CancelRequest)
     try:
         engine.cancel(request.id)
     except PylonError as error:
         if error.code == "WORKFLOW_CANCEL_FAILED":
             raise _not_there(attempt, clock) from error
         raise
+
+
+def _request(attempt: Attempt, kind: type[R]) -> R:
+    try:
+        return msgspec.json.decode(attempt.job.payload, type=kind)
+    except msgspec.DecodeError as error:
+        raise Hopeless(f"It asks for nothing that can be done: {error}") from error
 
 
 def _not_there(attempt: Attempt, clock: Clock) -> Exception:

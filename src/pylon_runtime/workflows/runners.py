@@ -11,7 +11,7 @@ import msgspec
 from pylon_auth.context import ANONYMOUS
 from pylon_core.errors import PylonError
 from pylon_functions.host import FunctionHost
-from pylon_functions.invocation import Invocation, OnceScope
+from pylon_functions.invocation import Invocation, OnceScope, Origin
 from pylon_functions.registry import FunctionDefinition, FunctionKind, WorkflowOptions
 from pylon_http.workflows import WorkflowDefinition, WorkflowInstance, steps_to_wire
 
@@ -52,7 +52,7 @@ class FunctionsRunner:
 
     def find(self, name: str) -> WorkflowDefinition | None:
         try:
-            return _definition(self._host.find(name, FunctionKind.WORKFLOW))
+            return _definition(self._host.find(name, FunctionKind.WORKFLOW, Origin.SERVER))
         except PylonError as error:
             if error.code in _UNKNOWN:
                 return None
@@ -62,6 +62,7 @@ class FunctionsRunner:
         invocation = Invocation(
             name=instance.name,
             kind=FunctionKind.WORKFLOW,
+            origin=Origin.SERVER,
             args=request_of(instance),
             auth=ANONYMOUS,
             timeout_s=timeout_s,
@@ -91,7 +92,7 @@ def request_of(instance: WorkflowInstance) -> dict[str, Any]:
 def _definition(function: FunctionDefinition) -> WorkflowDefinition:
     options = function.options or WorkflowOptions()
     said = {name: value for name, value in msgspec.structs.asdict(options).items() if value is not None}
-    return WorkflowDefinition(function.name, **said)
+    return WorkflowDefinition(function.name, **said, is_internal=function.is_internal)
 
 
 def _away(error: PylonError) -> RunnerAway:

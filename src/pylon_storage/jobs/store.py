@@ -69,6 +69,10 @@ class SqlJobStore:
             lambda statements: transitions.fail(statements, claim, error, retry_at_ms, now_ms)
         )
 
+    def bury(self, claim: JobClaim, error: str) -> bool:
+        now_ms = self._now_ms()
+        return self._tables.write_briefly(lambda statements: transitions.bury(statements, claim, error, now_ms))
+
     def give_back(self, claim: JobClaim, retry_at_ms: int = 0) -> bool:
         return self._tables.write_briefly(lambda statements: transitions.give_back(statements, claim, retry_at_ms))
 

@@ -4,22 +4,22 @@ Each is one statement that finds the job only where the step is allowed, so it n
 Plain functions over statements, used by the thread that has these.
 """
 
+import re
 from collections.abc import Sequence
 
 import msgspec
 
 from pylon_http import DataError, JobLost
-from pylon_http.jobs import JobClaim, JobStatus, NewJob
+from pylon_http.jobs import JobClaim, JobStatus, NewJob, error_text
 from pylon_storage.jobs.schema import RUNNING, UNFINISHED, WAITING
 from pylon_storage.statements import Columns, TableStatements
 
 TOPIC = "jobs"
 """Of what is announced when a job begins to wait: the time it is due, in milliseconds."""
-ERROR_CHARS_MAX = 4_000
 UNIQUE_TRIES = 3
 
 _PREFIX = "job_"
-_DIGITS_MAX = 18
+_NUMBER = re.compile("[1-9][0-9]{0,17}")
 
 _ENQUEUE = (
     "INSERT INTO _pylon_jobs (name, payload, priority, status, queue, max_retries, retry_count, run_at_ms,"
@@ -56,6 +56,10 @@ _FAILED = (
 )
 """An attempt that failed; the right side of each sees the job as it was."""
 _FAIL = f"UPDATE _pylon_jobs SET {_FAILED} WHERE {_CLAIMED} RETURNING status, run_at_ms"
+_BURY = (
+    "UPDATE _pylon_jobs SET status = 'dead', completed_ms = ?, worker = NULL, error = ?"
+    f" WHERE {_CLAIMED} RETURNING n"
+)
 _REPORT = f"UPDATE _pylon_jobs SET progress = ? WHERE {_CLAIMED} RETURNING n"
 _TAKE_OVER = (
     f"UPDATE _pylon_jobs SET {_FAILED} WHERE {RUNNING}"
@@ -76,8 +80,7 @@ def job_id(number: int) -> str:
 def number_of(text: str) -> int | None:
     """The number in a job's id; ``None`` for what is no such id."""
     digits = text.removeprefix(_PREFIX)
-    is_id = text.startswith(_PREFIX) and digits.isascii() and digits.isdecimal() and len(digits) <= _DIGITS_MAX
-    return int(digits) if is_id else None
+    return int(digits) if text.startswith(_PREFIX) and _NUMBER.fullmatch(digits) else None
 
 
 def enqueue(statements: TableStatements, job: NewJob, now_ms: int) -> str:
@@ -155,9 +158,14 @@ def give_back(statements: TableStatements, claim: JobClaim, retry_at_ms: int) ->
 
 def fail(statements: TableStatements, claim: JobClaim, error: str, retry_at_ms: int, now_ms: int) -> bool:
     """The attempt failed: the job waits for the next, or is dead when that was the last."""
-    failed = statements.all(_FAIL, (retry_at_ms, now_ms, _error_text(error), *claimed(claim)))
+    failed = statements.all(_FAIL, (retry_at_ms, now_ms, error_text(error), *claimed(claim)))
     _announce_retries(statements, failed)
     return bool(failed)
+
+
+def bury(statements: TableStatements, claim: JobClaim, error: str, now_ms: int) -> bool:
+    """The attempt failed, and so would every other."""
+    return statements.one(_BURY, (now_ms, error_text(error), *claimed(claim))) is not None
 
 
 def take_over(statements: TableStatements, error: str, silent_since_ms: int, now_ms: int) -> int:
@@ -186,11 +194,6 @@ def _announce_retries(statements: TableStatements, failed: Sequence[Columns]) ->
     due = [run_at_ms for status, run_at_ms in failed if status == JobStatus.RETRYING]
     if due:
         announce(statements, min(due))
-
-
-def _error_text(text: str) -> str:
-    """Postgres keeps no NUL in a text."""
-    return text[:ERROR_CHARS_MAX].replace("\0", " ")
 
 
 def announce(statements: TableStatements, run_at_ms: int) -> None:

@@ -20,7 +20,7 @@ work or SQLite runs; the leader alone touches the connection.
 import threading
 from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable
 from contextlib import nullcontext
 from typing import Any, TypeVar
 
@@ -29,9 +29,10 @@ import structlog
 
 from pylon_core.clock import Clock
 from pylon_core.turns import Awaited, blocking
-from pylon_http import ChangeEvent, ChangeKind, DataError, Outcome, Row
+from pylon_http import ChangeEvent, DataError, Outcome
 from pylon_storage.faults import FaultPoints
 from pylon_storage.sqlite import changelog
+from pylon_storage.sqlite.write_group import WriteGroup
 
 T = TypeVar("T")
 
@@ -45,48 +46,6 @@ CHECKPOINT_PAGES = 2_000
 """WAL pages (8 MB) after which the leader copies them into the database, once everybody has been answered."""
 
 log = structlog.get_logger("pylon.storage")
-
-
-class WriteGroup:
-    """What the work of one group shares: the connection, the next seq, the events not yet committed.
-
-    The ``ChangeRecorder`` of its transactions: an entry is written with its seq as soon as it is recorded.
-    """
-
-    __slots__ = ("announced", "connection", "events", "head", "timestamp_ms")
-
-    def __init__(self, connection: apsw.Connection, head: int, timestamp_ms: int) -> None:
-        self.connection = connection
-        self.head = head
-        self.timestamp_ms = timestamp_ms
-        self.events: list[ChangeEvent] = []
-        self.announced: dict[tuple[str, str], None] = {}
-        """What is to be told after the commit, topic and text, each once. That of work that was undone is told
-        as well: somebody looks for nothing."""
-
-    def record(
-        self,
-        entity: str,
-        row_id: str,
-        kind: ChangeKind,
-        row: Row | None,
-        before: Row | None,
-        delta: bytes | None = None,
-    ) -> None:
-        event = ChangeEvent(self.head + 1, entity, row_id, kind, row, before, self.timestamp_ms, delta)
-        changelog.append(self.connection, event)
-        self.head += 1
-        self.events.append(event)
-
-    def mark(self) -> int:
-        return len(self.events)
-
-    def undo_to(self, mark: int) -> None:
-        self.head -= len(self.events) - mark
-        del self.events[mark:]
-
-    def forget(self, rows: Mapping[str, Sequence[str]]) -> None:
-        """Every entry is in the table already."""
 
 
 class _Job(ABC):

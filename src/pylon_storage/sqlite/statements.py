@@ -10,9 +10,10 @@ from pylon_http import DataError
 from pylon_storage.budget import within
 from pylon_storage.rows import RowStatements
 from pylon_storage.sqlite.announcements import Announcements
-from pylon_storage.sqlite.committer import GroupCommitter, WriteGroup
+from pylon_storage.sqlite.committer import GroupCommitter
 from pylon_storage.sqlite.connections import ReaderPool
 from pylon_storage.sqlite.translate import READ_ERRORS, constraint_failed, read_failed
+from pylon_storage.sqlite.write_group import WriteGroup
 from pylon_storage.statements import Columns, Heard, Statements, Tables, TableStatements
 
 T = TypeVar("T")

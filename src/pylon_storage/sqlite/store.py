@@ -30,13 +30,14 @@ from pylon_storage.search.index import text_index
 from pylon_storage.search.prepare import prepare
 from pylon_storage.sqlite import changelog
 from pylon_storage.sqlite.announcements import Announcements
-from pylon_storage.sqlite.committer import GroupCommitter, WriteGroup
+from pylon_storage.sqlite.committer import GroupCommitter
 from pylon_storage.sqlite.connections import ReaderPool, open_surveyor, open_writer
 from pylon_storage.sqlite.dialect import SqliteDialect
 from pylon_storage.sqlite.file_lock import FileLock
 from pylon_storage.sqlite.statements import GroupStatements, SqliteStatements, SqliteTables
 from pylon_storage.sqlite.translate import READ_ERRORS, read_failed
 from pylon_storage.sqlite.upkeep import SqliteUpkeep
+from pylon_storage.sqlite.write_group import WriteGroup
 from pylon_storage.statements import Tables
 from pylon_storage.subscribers import Listener, Subscribers
 from pylon_storage.trial import SqlTrial

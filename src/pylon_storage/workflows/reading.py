@@ -31,7 +31,18 @@ _STEPS = (
     " WHERE workflow_id IN ({marks}) ORDER BY workflow_id, step_index"
 )
 _EVENTS = "SELECT number, name, data FROM _pylon_workflow_events WHERE workflow_id = ? ORDER BY number"
+_DEPTH = (
+    "WITH RECURSIVE above (id, height) AS (SELECT parent_id, 1 FROM _pylon_workflows WHERE id = ? UNION ALL"
+    " SELECT parent_id, height + 1 FROM _pylon_workflows JOIN above USING (id) WHERE height < ?)"
+    " SELECT count(id) FROM above"
+)
 _CREATED = "SELECT created_ms FROM _pylon_workflows WHERE id = ?"
+
+
+def depth(statements: Statements, workflow_id: str, most: int) -> int:
+    """How many instances are above one, at most so many."""
+    found = statements.one(_DEPTH, (workflow_id, most))
+    return 0 if found is None else int(found[0])
 
 
 def find(statements: Statements, workflow_id: str) -> WorkflowInstance | None:

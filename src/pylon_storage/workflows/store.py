@@ -9,7 +9,7 @@ import msgspec
 
 from pylon_core.clock import Clock
 from pylon_http import DataError
-from pylon_http.jobs import JobClaim, NewJob
+from pylon_http.jobs import JobClaim, NewJob, error_text
 from pylon_http.workflows import (
     Decide,
     SentEvent,
@@ -31,7 +31,6 @@ ALWAYS_AGAIN = 1_000_000
 """Retries of the job of an instance, which must never die while the instance lives."""
 EVENTS_MAX = 1_000
 """Events that one instance may have waiting; more are refused."""
-ERROR_CHARS_MAX = 4_000
 
 _MARKS = ", ".join("?" * 18)
 _ADD = (
@@ -76,6 +75,10 @@ class SqlWorkflowStore:
     def page(self, status: WorkflowStatus | None, after: str | None, limit: int) -> WorkflowPage:
         with self._tables.reading() as statements:
             return reading.page(statements, status, after, limit)
+
+    def depth(self, workflow_id: str, most: int) -> int:
+        with self._tables.reading() as statements:
+            return reading.depth(statements, workflow_id, most)
 
     def change(self, workflow_id: str, decide: Decide, claim: JobClaim | None = None) -> Transition | None:
         now_ms = self._now_ms()
@@ -237,8 +240,7 @@ def _step_values(workflow_id: str, index: int, step: WorkflowStep) -> tuple[obje
 
 
 def _error_text(text: str | None) -> str | None:
-    """Postgres keeps no NUL in a text."""
-    return None if text is None else text[:ERROR_CHARS_MAX].replace("\0", " ")
+    return None if text is None else error_text(text)
 
 
 _: type[WorkflowStore] = SqlWorkflowStore

@@ -7,10 +7,14 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from hypothesis import strategies as st
+
 from pylon_cli.codegen.model import FunctionFiles
+from pylon_cli.codegen.names import capitalised
 from pylon_core.manifest import AppManifest, parse_manifest
 from pylon_functions.registry import FunctionDefinition, FunctionKind
 from tests.strategies.documents import Document, app, entity, field
+from tests.strategies.manifests import manifests
 
 ROOT = Path(__file__).parents[3]
 TSC = ROOT / "node_modules/.bin/tsc"
@@ -41,8 +45,10 @@ def manifest(document: Document) -> AppManifest:
     return parse_manifest(json.dumps(document))
 
 
-def function(name: str, args: dict[str, Any] | None = None) -> FunctionDefinition:
-    return FunctionDefinition(name, FunctionKind.MUTATION, args)
+def function(
+    name: str, args: dict[str, Any] | None = None, returns: dict[str, Any] | None = None
+) -> FunctionDefinition:
+    return FunctionDefinition(name, FunctionKind.MUTATION, args, returns=returns)
 
 
 SHOP = manifest(
@@ -89,6 +95,30 @@ SHOP_FUNCTIONS = FunctionFiles(
     ]
 )
 
+TOTALS = {
+    "type": "object",
+    "fields": {
+        "sum": {"type": "number"},
+        "by": {"type": "record", "values": {"type": "int"}},
+        "to": {"type": "array", "items": {"type": "union", "variants": [ADDRESS, {"type": "null"}]}},
+        "note": {"type": "string", "optional": True},
+    },
+}
+TYPED_FUNCTIONS = FunctionFiles(
+    [
+        function("totals", {}, TOTALS),
+        function("names", {}, {"type": "array", "items": {"type": "string"}}),
+        function("find", {}, {"type": "union", "variants": [TOTALS, {"type": "null"}]}),
+        function(
+            "state", {}, {"type": "union", "variants": [{"type": "literal", "value": v} for v in ("on", "off")]}
+        ),
+        function("clear", {}, {"type": "null"}),
+        function("list", {}, {"type": "record", "values": {"type": "any"}}),
+        function("whatever", {}, {"type": "any"}),
+        function("unsaid", {}),
+    ]
+)
+
 ODD_NAMES = (
     *(
         "class",
@@ -117,6 +147,19 @@ ODD_NAMES = (
         "\u2028",
         "*/",
         "\\(x)",
+    ),
+    *(
+        "id",
+        "client",
+        "Row",
+        "FindOutput",
+        "findoutput",
+        "Functions",
+        "TypeAlias",
+        "Searches",
+        "Any2",
+        "int",
+        "None_",
     ),
     *("${x}", "{}", "%s", "Über", "名前", "ﬁne", "𝒳", "Note", "note", "NewNote", "NotePatch", "NoteInput"),
 )
@@ -163,8 +206,20 @@ ALL_VALIDATORS: dict[str, Any] = {
         },
     },
 }
+ODD_RETURNS: tuple[dict[str, Any] | None, ...] = (
+    {"type": "object", "fields": ALL_VALIDATORS},
+    {"type": "record", "values": {"type": "object", "fields": {**ALL_VALIDATORS, "parts": ADDRESS}}},
+    ALL_VALIDATORS["mixed"],
+    ALL_VALIDATORS["none"],
+    None,
+    {"type": "null"},
+    {"type": "record", "values": {"type": "union", "variants": [{"type": "int"}, {"type": "null"}]}},
+)
 ODD_FUNCTIONS = FunctionFiles(
-    [function(name, (None, {}, ALL_VALIDATORS)[position % 3]) for position, name in enumerate(ODD_NAMES)]
+    [
+        function(name, (None, {}, ALL_VALIDATORS)[position % 3], ODD_RETURNS[position % 7])
+        for position, name in enumerate(ODD_NAMES)
+    ]
 )
 
 NOTHING = manifest(app(entities=[]))
@@ -177,12 +232,56 @@ CLIENTS: dict[str, tuple[AppManifest, FunctionFiles | None]] = {
     **{f"example_{name}": (example, None) for name, example in EXAMPLES.items()},
     "shop": (SHOP, SHOP_FUNCTIONS),
     "shop_alone": (SHOP, None),
+    "shop_typed": (SHOP, TYPED_FUNCTIONS),
     "odd": (ODD, ODD_FUNCTIONS),
     "odd_alone": (ODD, None),
     "nothing": (NOTHING, None),
     "no_functions": (NOTHING, FunctionFiles([])),
 }
 """What every language must be able to say."""
+
+
+App = tuple[AppManifest, FunctionFiles | None]
+
+
+def plain_apps() -> st.SearchStrategy[App]:
+    return st.tuples(manifests(), st.none())
+
+
+_ANY_NAMES = st.lists(
+    st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=6) | st.sampled_from(ODD_NAMES),
+    min_size=1,
+    max_size=5,
+    unique=True,
+)
+_VALIDATORS: st.SearchStrategy[dict[str, Any]] = st.recursive(
+    st.sampled_from([{"type": name} for name in ("string", "int", "number", "boolean", "null", "any")])
+    | st.sampled_from([{"type": "literal", "value": value} for value in ("a", 'quo"te', 1, 1.5, True)]),
+    lambda inner: (
+        st.builds(lambda items: {"type": "array", "items": items}, inner)
+        | st.builds(lambda values: {"type": "record", "values": values}, inner)
+        | st.builds(lambda variants: {"type": "union", "variants": variants}, st.lists(inner, max_size=3))
+        | st.builds(lambda names, one: {"type": "object", "fields": dict.fromkeys(names, one)}, _ANY_NAMES, inner)
+        | inner.map(lambda one: {**one, "optional": True})
+    ),
+    max_leaves=4,
+)
+
+
+@st.composite
+def odd_apps(draw: st.DrawFn) -> App:
+    """Any names at all, also such as differ in case alone."""
+    names = _ANY_NAMES | _ANY_NAMES.map(lambda few: list(dict.fromkeys([*few, *map(capitalised, few)])))
+    fields = [field(name, optional=draw(st.booleans())) for name in draw(names) if name != "id"]
+    declared = manifest(
+        app(
+            entities=[entity(name, fields=fields) for name in draw(names)],
+            queries=[{"name": name, "input": fields} for name in draw(names)],
+            actions=[{"name": name, "input": fields[1:]} for name in draw(names)],
+        )
+    )
+    functions = [function(name, {"a": draw(_VALIDATORS)}, draw(_VALIDATORS)) for name in draw(names)]
+    return declared, draw(st.sampled_from([None, FunctionFiles(functions)]))
 
 
 def tsc(folder: Path, **options: Any) -> str:

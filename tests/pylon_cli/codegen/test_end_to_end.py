@@ -12,7 +12,7 @@ from pylon_cli.codegen.client import client_source
 from pylon_cli.codegen.functions import announced, function_files
 from pylon_core.clock import SystemClock
 from pylon_runtime.bun_locate import find_bun
-from tests.pylon_cli.codegen.apps import manifest
+from tests.pylon_cli.codegen.apps import manifest, mypy, tsc
 from tests.strategies.documents import app, entity, field, policy
 from tests.support.servers import ServerProcess
 from tests.support.waiting import until
@@ -54,6 +54,30 @@ export default mutation({
 });
 """
 
+DESCRIBE = """
+from dataclasses import dataclass
+from datetime import date
+
+from pylon_functions import QueryContext, mutation, query
+
+
+@dataclass
+class Described:
+    title: str
+    day: date
+    counts: dict[str, int]
+    note: str | None = None
+
+
+@query
+def describe(ctx: QueryContext, title: str) -> list[Described]:
+    return [Described(title, date(2026, 5, 3), {"words": 1})]
+
+
+@mutation(internal=True)
+def sweep(ctx, title: str) -> None: ...
+"""
+
 TYPESCRIPT = """
 import { createServerClient, PylonRequestError } from "./client";
 
@@ -73,6 +97,11 @@ console.log(JSON.stringify({
   missing: await client.get("Note", "none"),
   removed: await client.remove("Note", made.id),
   action: await client.actions.restock({ count: 3 }),
+  described: await client.fn("describe", { title: "milk" }).then(([one]) => {
+    type Whole = { title: string; day: string; counts: Record<string, number>; note: string | null };
+    const whole: Whole | undefined = one;
+    return whole;
+  }),
   refused: await client.fn("refuse").catch(told),
   hidden: await client.insert("Secret", { title: "x" }).catch(told),
 }));
@@ -80,7 +109,7 @@ console.log(JSON.stringify({
 
 PYTHON = """
 import json, sys
-from client import PylonClient, PylonError
+from client import DescribeOutputItem, PylonClient, PylonError
 
 client = PylonClient(sys.argv[1], sys.argv[2])
 notes = client.entities.Note
@@ -94,6 +123,7 @@ def told(call):
 made = notes.insert({"title": "milk", "done": False})
 changed = notes.update(made["id"], {"done": True, "due-date": "2026-05-03T00:00:00Z"})
 added = client.functions.addNote(**{"title": "eggs", "class": "b"})
+described: list[DescribeOutputItem] = client.functions.describe(title="milk")
 print(json.dumps({
     "made": made,
     "changed": changed,
@@ -103,9 +133,22 @@ print(json.dumps({
     "missing": notes.get("none"),
     "removed": {"deleted": notes.remove(made["id"]) is None},
     "action": client.actions.restock(count=3),
+    "described": described[0],
     "refused": told(client.functions.refuse),
     "hidden": told(lambda: client.entities.Secret.insert({"title": "x"})),
 }))
+"""
+
+
+TYPED_USE = """
+from typing import assert_type
+
+from client import PylonClient
+
+(described,) = PylonClient().functions.describe(title="milk")
+assert_type(described["day"], str)
+assert_type(described["counts"], dict[str, int])
+assert_type(described["note"], str | None)
 """
 
 
@@ -116,6 +159,7 @@ def notes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
     (folder / "functions").mkdir()
     (folder / "functions" / "addNote.ts").write_text(ADD_NOTE)
     (folder / "functions" / "refuse.ts").write_text(REFUSE)
+    (folder / "functions" / "describing.py").write_text(DESCRIBE)
     server = ServerProcess(folder)
     try:
         yield server.start()
@@ -127,7 +171,9 @@ def generate(server: ServerProcess, target: str, out: Path) -> None:
     folder = server.app / "functions"
     definitions = announced(folder, {}, SystemClock(), print)
     files = function_files(definitions, folder, None)
-    out.write_text(client_source(target, manifest(NOTES), files))
+    source = client_source(target, manifest(NOTES), files)
+    assert "sweep" not in source
+    out.write_text(source)
 
 
 def assert_all_went_well(told: dict[str, object]) -> None:
@@ -145,6 +191,7 @@ def assert_all_went_well(told: dict[str, object]) -> None:
         "missing": None,
         "removed": {"deleted": True},
         "action": {"action": "restock", "executed": True, "input": {"count": 3}},
+        "described": {"title": "milk", "day": "2026-05-03", "counts": {"words": 1}, "note": None},
         "refused": [400, "TOO_LATE", "The shop is shut."],
         "hidden": [403, "POLICY_DENIED", "You are not allowed to do this."],
     }
@@ -160,6 +207,8 @@ def test_the_typescript_client_under_bun(notes: ServerProcess, tmp_path: Path) -
     emptied(notes, token)
     generate(notes, "ts", tmp_path / "client.ts")
     (tmp_path / "use.ts").write_text(TYPESCRIPT)
+    (tmp_path / "process.d.ts").write_text("declare const process: { argv: string[] };")
+    assert tsc(tmp_path) == ""
     bun = find_bun({})
     assert bun is not None
 
@@ -182,6 +231,10 @@ def test_the_python_client(notes: ServerProcess, tmp_path: Path) -> None:
     emptied(notes, token)
     generate(notes, "python", tmp_path / "client.py")
     (tmp_path / "use.py").write_text(PYTHON)
+    (tmp_path / "typed").mkdir()
+    (tmp_path / "typed" / "client.py").write_text((tmp_path / "client.py").read_text())
+    (tmp_path / "typed" / "use.py").write_text(TYPED_USE)
+    assert mypy(tmp_path / "typed") == ""
 
     ran = subprocess.run(
         [sys.executable, "-W", "error", "use.py", f"{notes.url}/", token],

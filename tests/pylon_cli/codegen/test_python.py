@@ -10,10 +10,18 @@ from hypothesis import HealthCheck, Phase, given, settings
 from pylon_cli.codegen.client import client_source
 from pylon_cli.codegen.model import FunctionFiles
 from pylon_core.manifest import AppManifest
-from tests.pylon_cli.codegen.apps import CLIENTS, SHOP, SHOP_FUNCTIONS, manifest, mypy
-from tests.pylon_cli.codegen.test_typescript import odd_manifests
+from tests.pylon_cli.codegen.apps import (
+    CLIENTS,
+    SHOP,
+    SHOP_FUNCTIONS,
+    TYPED_FUNCTIONS,
+    App,
+    manifest,
+    mypy,
+    odd_apps,
+    plain_apps,
+)
 from tests.strategies.documents import app, field
-from tests.strategies.manifests import manifests
 
 
 @pytest.mark.parametrize(("declared", "functions"), CLIENTS.values(), ids=CLIENTS)
@@ -46,9 +54,10 @@ def test_strict_type_checking_takes_whatever_a_manifest_may_be(tmp_path: Path) -
     written = iter(range(1_000))
 
     @settings(max_examples=40, phases=[Phase.generate], suppress_health_check=list(HealthCheck), deadline=None)
-    @given(manifests() | odd_manifests())
-    def write(declared: AppManifest) -> None:
-        source = client_source("python", declared, None)
+    @given(plain_apps() | odd_apps())
+    def write(declared: App) -> None:
+        source = client_source("python", *declared)
+        assert source == client_source("python", *declared)
         compile(source, "client.py", "exec")
         (tmp_path / f"app{next(written)}.py").write_text(source)
 
@@ -78,6 +87,36 @@ client.functions.anything(at=all)
 assert_type(client.actions.restock(sku="a", count=1)["executed"], bool)
 client.actions.reset()
 """
+
+RESULTS = """\
+from typing import Any, Literal, assert_type
+
+from client import ListOutput, PylonClient, TotalsOutput, TotalsOutputToItem
+
+functions = PylonClient().functions
+assert_type(functions.totals(), TotalsOutput)
+assert_type(functions.totals()["sum"], float)
+assert_type(functions.totals()["by"], dict[str, int])
+assert_type(functions.totals()["to"], list[TotalsOutputToItem | None])
+assert_type(functions.totals().get("note"), str | None)
+assert_type(functions.names(), list[str])
+found = functions.find()
+assert_type(found["sum"] if found is not None else None, float | None)
+assert_type(functions.state(), Literal["on", "off"])
+assert_type(functions.list(), dict[str, Any])
+functions.clear()
+listed: ListOutput = functions.list()
+assert_type(functions.whatever(), Any)
+assert_type(functions.unsaid(), Any)
+"""
+
+
+def test_functions_that_say_what_they_return_are_typed(tmp_path: Path) -> None:
+    (tmp_path / "client.py").write_text(client_source("python", SHOP, TYPED_FUNCTIONS))
+    (tmp_path / "use.py").write_text(RESULTS)
+
+    assert mypy(tmp_path) == ""
+
 
 MISUSE = {
     "client.entities.Thing": "no such entity",

@@ -11,8 +11,17 @@ from hypothesis import given, settings
 from pylon_cli.codegen.client import client_source
 from pylon_cli.codegen.model import FunctionFiles
 from pylon_core.manifest import AppManifest
-from tests.pylon_cli.codegen.apps import CLIENTS, SHOP, SHOP_FUNCTIONS, block, function, manifest
-from tests.pylon_cli.codegen.test_typescript import odd_manifests
+from tests.pylon_cli.codegen.apps import (
+    CLIENTS,
+    SHOP,
+    SHOP_FUNCTIONS,
+    TYPED_FUNCTIONS,
+    App,
+    block,
+    function,
+    manifest,
+    odd_apps,
+)
 from tests.strategies.documents import app, entity, field
 
 GOLDEN = Path(__file__).with_name("shop.swift")
@@ -38,9 +47,28 @@ def test_every_client_is_made_of_whole_declarations(
 
 
 @settings(max_examples=50, deadline=None)
-@given(odd_manifests())
-def test_whatever_things_are_called_the_client_is_well_formed(declared: AppManifest) -> None:
-    assert_well_formed(client_source("swift", declared, None))
+@given(odd_apps())
+def test_whatever_things_are_called_the_client_is_well_formed(declared: App) -> None:
+    assert_well_formed(client_source("swift", *declared))
+
+
+def test_functions_that_say_what_they_return_are_typed() -> None:
+    source = client_source("swift", SHOP, TYPED_FUNCTIONS)
+
+    for declaration in (
+        "public struct TotalsOutput: Sendable, Codable, Equatable, Hashable {",
+        "public var by: [String: Int64]",
+        "public var to: [TotalsOutputToItem?]",
+        "public var note: String?",
+        "public typealias NamesOutput = [String]",
+        "public typealias FindOutput = FindOutput2?",
+        "public typealias StateOutput = String",
+        "public typealias ClearOutput = JSONValue",
+        "public typealias ListOutput = [String: JSONValue]",
+        "func totals(_ input: [String: JSONValue] = [:]) async throws -> TotalsOutput {",
+        "func unsaid<Result: Decodable>(",
+    ):
+        assert declaration in source
 
 
 def test_methods_and_structs_have_the_published_names() -> None:

@@ -6,9 +6,8 @@ from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
-from hypothesis import strategies as st
 
-from pylon_cli.codegen.client import client_source
+from pylon_cli.codegen.client import TARGETS, client_source
 from pylon_cli.codegen.model import FunctionFiles
 from pylon_core.manifest import AppManifest
 from pylon_functions.registry import FunctionDefinition, FunctionKind
@@ -16,18 +15,20 @@ from tests.pylon_cli.codegen.apps import (
     ADDRESS,
     CLIENTS,
     NOTHING,
-    ODD_NAMES,
     ROOT,
     SHOP,
     SHOP_FUNCTIONS,
     TSC,
+    TYPED_FUNCTIONS,
+    App,
     block,
     function,
     manifest,
+    odd_apps,
+    plain_apps,
     tsc,
 )
 from tests.strategies.documents import app, entity, field
-from tests.strategies.manifests import manifests
 
 needs_tsc = pytest.mark.skipif(not TSC.exists(), reason="the TypeScript compiler is not installed")
 
@@ -144,6 +145,35 @@ def test_workflows_are_not_for_clients() -> None:
     assert '"ship"' not in client_source("ts", SHOP, FunctionFiles([engines]))
 
 
+def test_internal_functions_are_not_for_clients_in_any_language() -> None:
+    internal = FunctionDefinition("sweep", FunctionKind.MUTATION, {"a": {"type": "int"}}, is_internal=True)
+    files = FunctionFiles([internal, function("ping", {})], {"sweep": "./functions/sweep"})
+
+    for target in TARGETS:
+        source = client_source(target, SHOP, files)
+        assert "ping" in source
+        assert "sweep" not in source.lower()
+    assert client_source("ts", SHOP, files) == client_source("ts", SHOP, FunctionFiles([function("ping", {})]))
+
+
+def test_functions_that_say_what_they_return_are_typed() -> None:
+    source = client_source("ts", SHOP, TYPED_FUNCTIONS)
+    functions = block(source, "export type Functions")
+
+    assert block(source, "export interface TotalsOutput").splitlines()[1:-1] == [
+        "  sum: number;",
+        "  by: Record<string, number>;",
+        "  to: ({ city: string; zip?: string } | null)[];",
+        "  note?: string;",
+    ]
+    assert "export type NamesOutput = string[];" in source
+    assert 'export type StateOutput = "on" | "off";' in source
+    assert "export type ClearOutput = null;" in source
+    assert "totals: { input: Record<string, never>; output: TotalsOutput };" in functions
+    assert "whatever: { input: Record<string, never>; output: unknown };" in functions
+    assert "unsaid: { input: Record<string, never>; output: unknown };" in functions
+
+
 @needs_tsc
 def test_the_strict_compiler_takes_the_client_of_every_app(tmp_path: Path) -> None:
     for name, (declared, functions) in CLIENTS.items():
@@ -152,35 +182,16 @@ def test_the_strict_compiler_takes_the_client_of_every_app(tmp_path: Path) -> No
     assert tsc(tmp_path) == ""
 
 
-ANY_NAMES = st.lists(
-    st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=6) | st.sampled_from(ODD_NAMES),
-    min_size=1,
-    max_size=5,
-    unique=True,
-)
-
-
-@st.composite
-def odd_manifests(draw: st.DrawFn) -> AppManifest:
-    """Any names at all."""
-    fields = [field(name, optional=draw(st.booleans())) for name in draw(ANY_NAMES) if name != "id"]
-    return manifest(
-        app(
-            entities=[entity(name, fields=fields) for name in draw(ANY_NAMES)],
-            queries=[{"name": name, "input": fields} for name in draw(ANY_NAMES)],
-            actions=[{"name": name, "input": fields[1:]} for name in draw(ANY_NAMES)],
-        )
-    )
-
-
 @needs_tsc
 def test_the_strict_compiler_takes_whatever_a_manifest_may_be(tmp_path: Path) -> None:
     written = iter(range(1_000))
 
     @settings(max_examples=40, phases=[Phase.generate], suppress_health_check=list(HealthCheck), deadline=None)
-    @given(manifests() | odd_manifests())
-    def write(declared: AppManifest) -> None:
-        (tmp_path / f"app{next(written)}.ts").write_text(client_source("ts", declared, None))
+    @given(plain_apps() | odd_apps())
+    def write(declared: App) -> None:
+        source = client_source("ts", *declared)
+        assert source == client_source("ts", *declared)
+        (tmp_path / f"app{next(written)}.ts").write_text(source)
 
     write()
 
@@ -231,8 +242,16 @@ export async function use(): Promise<void> {
   await make.mutate({ title: "milk", at: { city: "Graz" } });
   await db.useMutation("nothing").mutate();
 
+  const found = db.useSearch("Todo", { query: "milk", filters: { done: true }, sort: ["title", "asc"] });
+  same<typeof found.hits, Todo[]>(true);
+  same<typeof found.facetCounts.done, Record<string, number> | undefined>(true);
+
   // @ts-expect-error no such entity
   await client.list("Tudo");
+  // @ts-expect-error it has no search
+  db.useSearch("Item", {});
+  // @ts-expect-error no facet
+  db.useSearch("Todo", { facets: ["title"] });
   // @ts-expect-error the title is missing
   await client.insert("Todo", {});
   // @ts-expect-error no such field
@@ -256,7 +275,11 @@ def test_types_say_what_goes_in_and_what_comes_out(tmp_path: Path) -> None:
     todo = manifest(
         app(
             entities=[
-                entity("Todo", fields=[field(), field("done", "bool", optional=True), field("tenantId")]),
+                entity(
+                    "Todo",
+                    fields=[field(), field("done", "bool", optional=True), field("tenantId")],
+                    search={"text": ["title"], "facets": ["done"], "sortable": ["title"]},
+                ),
                 entity("Item"),
             ],
             actions=[{"name": "reset"}],

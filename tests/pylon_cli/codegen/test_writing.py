@@ -40,7 +40,7 @@ def test_functions_in_python_are_among_them(tmp_path: Path) -> None:
 
     source = write(tmp_path / "app.ts")
 
-    assert "pong: { input: PongInput; output: unknown };" in block(source, "export type Functions")
+    assert "pong: { input: PongInput; output: PongOutput };" in block(source, "export type Functions")
     assert "name: string;" in block(source, "export interface PongInput")
     assert "ping:" in block(source, "export type Functions")
 

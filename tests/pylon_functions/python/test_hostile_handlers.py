@@ -146,16 +146,6 @@ def test_an_argument_called_like_the_context_does_not_take_its_place(tmp_path: P
     assert ended["value"] == {"self": 2}
 
 
-@pytest.mark.parametrize("workflow_id", ["order-1", "", "wf_0123456789ABCDEF", "wf_0123456789abcdef\n"])
-def test_a_workflow_that_could_not_begin_by_its_id_is_refused_at_once(tmp_path: Path, workflow_id: str) -> None:
-    with PythonChild(tmp_path, odd=HOSTILE) as child:
-        ended = child.run("begins", {"id": workflow_id})
-        _, stderr = child.end()
-
-    assert ended["type"] == "error"
-    assert "the id of a workflow is wf_ and 16 hex digits" in stderr
-
-
 def test_a_default_is_fresh_for_each_call(tmp_path: Path) -> None:
     with PythonChild(tmp_path, odd=HOSTILE) as child:
         assert [child.run("collects")["value"] for _ in range(2)] == [[1], [1]]

@@ -8,7 +8,7 @@ import pytest
 from pylon_auth.context import ANONYMOUS, AuthContext
 from pylon_core.errors import PylonError
 from pylon_functions.identity import encode_identity
-from pylon_functions.invocation import Invocation
+from pylon_functions.invocation import Invocation, Origin
 from pylon_functions.registry import FunctionDefinition, FunctionKind
 from pylon_http.jobs import ClaimedJob, Job, JobClaim, JobPriority, JobStatus
 from pylon_runtime.jobs import Attempt, FunctionJobs, NotNow, TooEarly
@@ -25,7 +25,8 @@ class Functions:
         self.calls: list[Invocation] = []
         self._error = error
 
-    def find(self, name: str) -> FunctionDefinition:
+    def find(self, name: str, *, origin: Origin) -> FunctionDefinition:
+        assert origin is Origin.SERVER
         if name not in ("query", "mutation", "action"):
             raise PylonError("FN_NOT_FOUND", "There is no such function.")
         return FunctionDefinition(name, FunctionKind(name))

@@ -8,12 +8,13 @@ from itertools import count
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from pylon_core.clock import SystemClock
 from pylon_core.errors import PylonError
 from pylon_http import DataError, JobLost
 from pylon_http.jobs import Job, JobClaim, JobPriority, NewJob
-from pylon_runtime.jobs import Attempt, Handlers, JobLimits, JobRunner, NotNow
+from pylon_runtime.jobs import Attempt, Handlers, Hopeless, JobLimits, JobRunner, NotNow
 from pylon_runtime.jobs import runner as runner_module
 from pylon_runtime.jobs.handlers import no_handler
 from pylon_runtime.stores import AppStore
@@ -171,6 +172,18 @@ def test_what_cannot_be_tried_waits_and_does_not_count(rig: Rig) -> None:
     assert job.retry_count == 0
 
 
+def test_what_is_hopeless_is_dead_at_once_and_its_error_is_cut(rig: Rig) -> None:
+    def gives_up(_attempt: Attempt) -> None:
+        raise Hopeless("x" * (2 << 20))
+
+    rig.handlers.register("gives up", gives_up)
+    with capture_logs() as logged, rig.running():
+        job = rig.ends(rig.add("gives up", max_retries=1_000), "dead")
+
+    assert (job.retry_count, job.error) == (0, "x" * 3_999 + "…")
+    assert [line["error"] for line in logged if line["event"] == "job_failed"] == [job.error]
+
+
 def test_a_lost_job_is_left_alone(rig: Rig) -> None:
     begun = threading.Event()
 
@@ -304,7 +317,8 @@ def test_a_server_that_lives_keeps_its_jobs(rig: Rig, monkeypatch: pytest.Monkey
     monkeypatch.setattr(runner_module, "BEAT_S", 0.01)
     monkeypatch.setattr(runner_module, "SILENT_MS", 300)
 
-    rig.handlers.register("long", lambda _attempt: time.sleep(0.8))
+    looks = _counted(monkeypatch, rig.jobs, "take_over")
+    rig.handlers.register("long", lambda _attempt: until(lambda: len(looks) >= 4, "others to look for the silent"))
     with rig.running(), rig.running():
         job = rig.ends(rig.add("long"), "completed")
 

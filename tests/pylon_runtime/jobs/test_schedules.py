@@ -4,7 +4,9 @@ The clock is moved by the test; passes are made by hand.
 """
 
 from collections.abc import Iterator
+from datetime import datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import msgspec
 import pytest
@@ -196,3 +198,54 @@ def test_a_declaration_becomes_a_task() -> None:
     assert Task.of(declared) == Task(
         "d", parse_cron("0 9 * * 1"), "f", timezone="Europe/Berlin", args={"a": 1}, catches_up=True
     )
+
+
+def at(local: str, zone: str = "Europe/Berlin", fold: int = 0) -> int:
+    return round(1000 * datetime.fromisoformat(local).replace(tzinfo=ZoneInfo(zone), fold=fold).timestamp())
+
+
+def done_between(world: JobWorld, one: Task, begin_ms: int, end_ms: int) -> list[str]:
+    """When a schedule's jobs were due, in local time, on a server that looks each minute."""
+    schedules = server(world, one)
+    for world.clock.now_ms in range(begin_ms, end_ms, MINUTE):
+        schedules.enqueue_due()
+    zone = ZoneInfo(one.timezone)
+    due = [datetime.fromtimestamp(payload["timestamp"], zone) for payload in payloads(world)]
+    return [f"{when:%m-%dT%H:%M}{when:%z}"[:14] for when in due]
+
+
+@pytest.mark.parametrize(
+    ("cron", "day", "expected"),
+    [
+        ("30 2 * * *", "2026-03-29", ["03-28T02:30+01", "03-29T03:00+02", "03-30T02:30+02"]),
+        ("30 3 * * *", "2026-03-29", ["03-28T03:30+01", "03-29T03:30+02", "03-30T03:30+02"]),
+        ("30 2 * * *", "2026-10-25", ["10-24T02:30+02", "10-25T02:30+02", "10-26T02:30+01"]),
+        ("0 3 * * *", "2026-10-25", ["10-24T03:00+02", "10-25T03:00+01", "10-26T03:00+01"]),
+    ],
+    ids=["jumped over in spring", "behind the jump", "twice in autumn", "behind the second"],
+)
+def test_each_day_has_each_time_once_when_the_clocks_change(
+    world: JobWorld, cron: str, day: str, expected: list[str]
+) -> None:
+    noon = at(f"{day}T12:00:00")
+    daily = task(cron=cron, timezone="Europe/Berlin")
+
+    found = done_between(world, daily, noon - 36 * 60 * MINUTE, noon + 18 * 60 * MINUTE)
+
+    assert found == expected
+
+
+@pytest.mark.parametrize(("catches_up", "expected"), [(False, 0), (True, 1)])
+@pytest.mark.parametrize("day", ["2026-03-29", "2026-10-25"])
+def test_what_was_missed_while_the_clocks_changed(
+    world: JobWorld, day: str, catches_up: bool, expected: int
+) -> None:
+    daily = task(cron="30 2 * * *", timezone="Europe/Berlin", catches_up=catches_up)
+    world.clock.now_ms = at(f"{day}T00:00:00")
+    server(world, daily).enqueue_due()
+    world.clock.now_ms = at(f"{day}T12:00:00")
+
+    for _ in range(2):
+        server(world, daily).enqueue_due()
+
+    assert len(payloads(world)) == expected

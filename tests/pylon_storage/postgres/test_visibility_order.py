@@ -13,6 +13,7 @@ import pytest
 from pylon_http import TxStore
 from pylon_storage.postgres import PostgresStore
 from tests.pylon_storage.postgres.rig import OpenStore, note
+from tests.support.waiting import until
 
 WRITERS = 16
 PULLERS = 4
@@ -38,7 +39,7 @@ class Puller:
                 is_last = self._stop.is_set()
 
 
-def write(store: PostgresStore, number: int, until: float, committed: list[int]) -> None:
+def write(store: PostgresStore, number: int, deadline: float, committed: list[int]) -> None:
     chance = random.Random(number)
 
     def work(tx: TxStore) -> None:
@@ -49,7 +50,7 @@ def write(store: PostgresStore, number: int, until: float, committed: list[int])
         if chance.random() < 0.2:
             raise LookupError
 
-    while time.monotonic() < until:
+    while time.monotonic() < deadline:
         try:
             store.transact(work)
         except LookupError:
@@ -62,9 +63,9 @@ def run_for(seconds: float, open_store: OpenStore) -> None:
     heard: list[list[int]] = [[], []]
     for store, ear in zip(stores, heard, strict=True):
         store.subscribe(lambda events, ear=ear: ear.extend(event.seq for event in events))  # type: ignore[misc]
-    stop, committed, until = threading.Event(), list[int](), time.monotonic() + seconds
+    stop, committed, deadline = threading.Event(), list[int](), time.monotonic() + seconds
     writers = [
-        threading.Thread(target=write, args=(stores[number % 2], number, until, committed))
+        threading.Thread(target=write, args=(stores[number % 2], number, deadline, committed))
         for number in range(WRITERS)
     ]
     pullers = [Puller(stores[number % 2], stop, page=3 + 50 * number) for number in range(PULLERS)]
@@ -81,9 +82,7 @@ def run_for(seconds: float, open_store: OpenStore) -> None:
     for puller in pullers:
         assert puller.seen == entries
     stores[0].transact(note("last"))
-    deadline = time.monotonic() + 10
-    while len(heard[1]) <= len(entries) and time.monotonic() < deadline:
-        time.sleep(0.01)
+    until(lambda: len(heard[1]) > len(entries), "the last event")
     assert heard[0][:-1] == heard[1][:-1] == entries
 
 

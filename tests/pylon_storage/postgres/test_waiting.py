@@ -153,7 +153,10 @@ def test_submitted_work_that_stays_locked_out_is_told_to_try_again(
 def test_a_job_that_goes_on_after_it_was_locked_out_is_done_anew(store: PostgresStore, url: str) -> None:
     row = store.transact(note("contended"))
 
+    attempts: list[Any] = []
+
     def stubborn(tx: Any) -> str:
+        attempts.append(tx)
         try:
             tx.update("Note", row["id"], {"title": "changed"})
         except DataError:
@@ -163,7 +166,7 @@ def test_a_job_that_goes_on_after_it_was_locked_out_is_done_anew(store: Postgres
     with locking(url, row["id"]) as other:
         told = submit(store, stubborn)
         with flushing(store):
-            time.sleep(0.2)
+            until(lambda: len(attempts) == 2, "the second attempt")
             other.rollback()
     assert told[0].get() == "done"
     assert titles(store) == ["changed"]
