@@ -5,7 +5,8 @@ handler says: what that streams goes out at once, what it asks is kept until its
 
 A call that is given up before its handler has ended (its transaction failed, or has to be done anew, or nobody
 wants its answer) leaves no handler waiting: what it asked is refused, and its child is told. Used by one thread
-at a time: the caller's, or for a mutation the thread that its transaction runs on.
+at a time: the caller's, or for a mutation the thread that its transaction runs on; and while that one waits, for
+what takes no time, the thread that reads the child.
 """
 
 from collections import deque
@@ -21,8 +22,8 @@ from pylon_core.turns import blocking
 from pylon_functions import protocol
 from pylon_functions.endings import CallerGone, CallTimedOut, Flooded, OutOfTime, RunnerLost
 from pylon_functions.invocation import Invocation
-from pylon_functions.mailbox import FRAMES_MAX, Gone, Mail, Mailbox
-from pylon_functions.protocol import Failure, Request, Return, Stream
+from pylon_functions.mailbox import FRAMES_MAX, Attendant, Gone, Mail, Mailbox, Unsent
+from pylon_functions.protocol import CallFrame, Failure, Request, Return, Stream
 from pylon_functions.runner import Runner
 from pylon_functions.traces import Trace
 
@@ -98,14 +99,17 @@ class Conversation:
     def say(self, line: bytes) -> None:
         self.runner.send(line, self.deadline)
 
-    def hear(self) -> Request | Return | Failure:
-        """The next frame of the call that is not for its listener. Raises ``CallEnded``."""
+    def hear(self, attendant: Attendant | None = None) -> Request | Return | Failure:
+        """The next frame of the call that is neither for its listener nor for the attendant, who is left behind
+        while there is none. Raises ``CallEnded``."""
+        if attendant is not None:
+            attendant = self._own_frames(attendant)
         while True:
             if self._kept:
                 mail = self._kept.popleft()
             elif self._mailbox.empty():
                 with blocking():
-                    mail = self._await()
+                    mail = self._await(attendant)
             else:
                 mail = self._mailbox.take()
             if mail.call_id != self.call_id:
@@ -114,6 +118,8 @@ class Conversation:
                 self._stream(mail)
             elif isinstance(mail, Gone):
                 raise RunnerLost
+            elif isinstance(mail, Unsent):
+                self.runner.send(b"", self.deadline)
             else:
                 self._heard = mail
                 return mail
@@ -132,13 +138,19 @@ class Conversation:
         self._heard = None
         self.say(protocol.refusal_line(request, error))
 
-    def _await(self) -> Mail:
+    def _own_frames(self, attendant: Attendant) -> Attendant:
+        def attend(frame: CallFrame) -> bytes | None:
+            return attendant(frame) if frame.call_id == self.call_id else None
+
+        return attend
+
+    def _await(self, attendant: Attendant | None) -> Mail:
         now = self._clock.monotonic()
         while True:
             left_s = self.deadline - now
             wait_s = left_s if self._is_gone is None else min(left_s, self._look(now))
             with suppress(Empty):
-                return self._mailbox.take(max(0.0, wait_s))
+                return self._mailbox.take(max(0.0, wait_s), attendant)
             if wait_s == left_s:
                 raise CallTimedOut
             now = self._clock.monotonic()

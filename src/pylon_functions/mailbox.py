@@ -1,15 +1,18 @@
 """The frames that a call has not taken yet.
 
-The threads that read children put them in, the call's own takes them out; no lock is needed, since each count has
-one writer. Only a call that has nested calls in several children has several readers: then a frame may go
-uncounted, and the bound on bytes is that much higher.
+The threads that read children put them in, the call's own takes them out. While that one waits it may leave an
+*attendant* in its place, who answers what takes no time on the thread that reads: then nobody is woken for it. The
+lock is held while the attendant is at work, so the call's thread does not go on meanwhile; the first frame that
+is put in sends him away.
 """
 
-from queue import SimpleQueue
+import threading
+from collections.abc import Callable
+from queue import Empty, SimpleQueue
 
 import msgspec
 
-from pylon_functions.protocol import CallFrame
+from pylon_functions.protocol import CallFrame, Failure
 
 FRAMES_MAX = 10_000
 """A handler that asks for more at once is ended."""
@@ -23,32 +26,61 @@ class Gone(msgspec.Struct, frozen=True):
     call_id: str
 
 
-Mail = CallFrame | Gone
+class Unsent(msgspec.Struct, frozen=True):
+    """The answer that an attendant gave is not wholly on its way: the call's thread is to see to that."""
+
+    call_id: str
+
+
+Mail = CallFrame | Gone | Unsent
+Attendant = Callable[[CallFrame], bytes | None]
+"""Gives the line that answers a frame, or ``None`` for what is not for him. Does not wait and raises nothing."""
 
 
 class Mailbox(SimpleQueue[tuple[Mail, int]]):
     """The frames of one call and of those made on its behalf, in the order they came."""
 
-    __slots__ = ("_bytes_put", "_bytes_taken")
+    __slots__ = ("_attendant", "_bytes_put", "_bytes_taken", "_lock")
 
     def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._attendant: Attendant | None = None
         self._bytes_put = 0
         self._bytes_taken = 0
 
+    def answer(self, frame: CallFrame) -> bytes | None:
+        """Have the attendant answer a frame, if there is one and he can; otherwise it is to be offered."""
+        with self._lock:
+            return None if self._attendant is None else self._attendant(frame)
+
     def offer(self, frame: CallFrame, size: int) -> bool:
         """Put in a frame that came as a line of so many bytes; false when the mailbox is full."""
-        if self.qsize() >= FRAMES_MAX or self._bytes_put - self._bytes_taken >= BYTES_MAX:
-            return False
-        self._bytes_put += size
-        self.put((frame, size))
+        with self._lock:
+            if self.qsize() >= FRAMES_MAX or self._bytes_put - self._bytes_taken >= BYTES_MAX:
+                return False
+            self._attendant = None
+            self._bytes_put += size
+            self.put((frame, size))
         return True
 
-    def put_last(self, frame: Mail) -> None:
-        """Put in what ends a call, however full the mailbox is."""
-        self.put((frame, 0))
+    def put_last(self, frame: Gone | Unsent | Failure) -> None:
+        """Put in what the call must hear of however full the mailbox is."""
+        with self._lock:
+            self._attendant = None
+            self.put((frame, 0))
 
-    def take(self, timeout_s: float | None = None) -> Mail:
+    def take(self, timeout_s: float | None = None, attendant: Attendant | None = None) -> Mail:
         """The oldest frame. Raises ``queue.Empty`` when none comes in time."""
-        frame, size = self.get(timeout=timeout_s)
+        if attendant is not None:
+            self._install(attendant)
+        try:
+            frame, size = self.get(timeout=timeout_s)
+        except Empty:
+            self._install(None)
+            raise
         self._bytes_taken += size
         return frame
+
+    def _install(self, attendant: Attendant | None) -> None:
+        with self._lock:
+            self._attendant = attendant if self.empty() else None

@@ -1,10 +1,15 @@
 """Which functions an app has, as its child process announced them."""
 
 import enum
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import msgspec
+
+from pylon_core.manifest import SERVER_JOBS
+
+NOT_CALLED = frozenset({"traces"})
+"""``GET /api/fn/traces`` is something else."""
 
 
 class FunctionKind(enum.StrEnum):
@@ -40,7 +45,8 @@ class FunctionDefinition(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class FileProblem(msgspec.Struct, frozen=True):
-    """What keeps a file of the functions folder, or something in it, from being used; for its author."""
+    """What keeps a file of the functions folder, or something in it, from being used; for its author. ``file`` is
+    empty where only the function is known."""
 
     file: str
     line: int | None
@@ -49,3 +55,21 @@ class FileProblem(msgspec.Struct, frozen=True):
 
 Registry = Mapping[str, FunctionDefinition]
 """The functions of one child by name; never changed, only replaced together with the child."""
+
+
+def usable(functions: Iterable[FunctionDefinition]) -> tuple[Registry, tuple[FileProblem, ...]]:
+    """Those whose names are not the server's own, and what is wrong with the others."""
+    kept: dict[str, FunctionDefinition] = {}
+    problems = []
+    for function in functions:
+        if function.name in NOT_CALLED or function.name.startswith(SERVER_JOBS):
+            problems.append(_reserved(function))
+        else:
+            kept[function.name] = function
+    return kept, tuple(problems)
+
+
+def _reserved(function: FunctionDefinition) -> FileProblem:
+    file = None if function.options is None else function.options.file
+    rule = f'"{function.name}"' if function.name in NOT_CALLED else f'what begins with "{SERVER_JOBS}"'
+    return FileProblem(file or "", None, f'The function "{function.name}" is left out: {rule} is the server\'s own.')

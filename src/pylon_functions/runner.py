@@ -4,8 +4,9 @@
         any of them --the process is gone--> ended
 
 The thread that reads the child calls ``feed`` and ``lost``; every other method may be called by any thread.
-``feed`` hands each frame to the mailbox of its call, and the thread that made the call takes it from there, so
-calls never wait for each other here. The lock guards the state and the map of mailboxes.
+``feed`` hands each frame to the mailbox of its call, and the thread that made the call takes it from there, or
+its attendant answers at once, so calls never wait for each other here. The lock guards the state and the map of
+mailboxes.
 """
 
 import enum
@@ -22,12 +23,14 @@ from pylon_core.turns import blocking
 from pylon_functions import protocol
 from pylon_functions.endings import CallTimedOut, RunnerClosed, RunnerLost
 from pylon_functions.lines import LineSplitter
-from pylon_functions.mailbox import FRAMES_MAX, Gone, Mailbox
-from pylon_functions.registry import FileProblem, FunctionDefinition, FunctionKind, Registry
+from pylon_functions.mailbox import FRAMES_MAX, Gone, Mailbox, Unsent
+from pylon_functions.registry import FileProblem, FunctionDefinition, FunctionKind, Registry, usable
 
 PROBE_S = 0.5
 """How long a child may take to show that it still moves."""
 STRAYS_MAX = 1000
+ANSWERED_BYTES_MAX = 1 << 16
+"""What attendants answered goes out together, but not more than a pipe holds."""
 
 _PROBE = FunctionDefinition("/probe", FunctionKind.QUERY)
 
@@ -38,7 +41,15 @@ class Channel(Protocol):
     """The way to a child. Any thread may call it; once the child is gone, both calls do nothing."""
 
     def send(self, line: bytes, deadline: float) -> None:
-        """Write one line. Raises ``CallTimedOut`` when the child does not take it before the deadline."""
+        """Write one line, and what ``offer`` left. Raises ``CallTimedOut`` when the child does not take it before
+        the deadline."""
+
+    def offer(self, lines: bytes) -> bool:
+        """Write lines without waiting; false when some of it is left for the next ``send``."""
+
+    @property
+    def is_clear(self) -> bool:
+        """Whether the child has taken all that was written."""
 
     def close(self) -> None:
         """Say that nothing will follow; the child then ends by itself."""
@@ -55,6 +66,10 @@ class Runner:
     def __init__(self, channel: Channel) -> None:
         self._channel = channel
         self._lines = LineSplitter()
+        self._answered: list[
+            tuple[str, bytes]
+        ] = []  # not sent yet; the reading thread's
+        self._answered_bytes = 0
         self._lock = threading.Lock()
         self._state = _State.STARTING
         self._mailboxes: dict[str, Mailbox] = {}
@@ -162,6 +177,8 @@ class Runner:
         for line in self._lines.push(chunk):
             if line:
                 self._take(line)
+        if self._answered:
+            self._send_answers()
 
     def lost(self) -> None:
         """The child is gone: everybody who waits for it is told."""
@@ -188,8 +205,8 @@ class Runner:
                 return
             self._start_error = None if frame.error is None else "it cannot read the functions folder"
             if frame.error is None:
-                self.problems = frame.problems
-                self.registry = {function.name: function for function in frame.functions}
+                self.registry, unusable = usable(frame.functions)
+                self.problems = (*frame.problems, *unusable)
                 self._state = _State.OPEN
         self._started.set()
 
@@ -199,12 +216,29 @@ class Runner:
             if isinstance(frame, protocol.Return | protocol.Failure):
                 self.has_ended(frame.call_id)
             return
+        answer = mailbox.answer(frame) if self._channel.is_clear else None
+        if answer is not None:
+            self._answered.append((frame.call_id, answer))
+            self._answered_bytes += len(answer)
+            if self._answered_bytes >= ANSWERED_BYTES_MAX:
+                self._send_answers()
+            return
         if mailbox.offer(frame, size):
             return
         with self._lock:
             self._mailboxes.pop(frame.call_id, None)
         message = f"The function said more than {FRAMES_MAX} things at once, or streams faster than it is heard."
         mailbox.put_last(protocol.Failure(frame.call_id, "PROTOCOL_ERROR", message))
+
+    def _send_answers(self) -> None:
+        """What attendants answered, in one piece. Where the child does not take it all, its calls wait with it."""
+        answered, self._answered, self._answered_bytes = self._answered, [], 0
+        if self._channel.offer(b"".join(line for _, line in answered)):
+            return
+        for call_id, _ in answered:
+            mailbox = self._mailboxes.get(call_id)
+            if mailbox is not None:
+                mailbox.put_last(Unsent(call_id))
 
     def _close_if_done(self) -> None:
         with self._lock:

@@ -19,11 +19,9 @@ from pylon_functions import workflows
 from pylon_functions.identity import encode_identity
 from pylon_functions.protocol import CancelSchedule, Schedule
 from pylon_http import DataError, TxStore
-from pylon_http.jobs import NewJob
+from pylon_http.jobs import LATEST_MS, NewJob
 
 QUEUE = "functions"
-LATEST_MS = 8_640_000_000_000_000
-"""The last millisecond that a JavaScript ``Date`` can name."""
 
 
 def scheduled(tx: TxStore, frame: Schedule, caller: AuthContext, clock: Clock) -> str:

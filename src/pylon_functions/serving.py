@@ -18,10 +18,11 @@ Any thread may call it; the transaction of a mutation may run on another one.
 
 import itertools
 from collections import Counter
-from collections.abc import Callable
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from functools import partial
-from typing import Any
+from types import TracebackType
+from typing import Any, Generic, TypeVar, cast
 
 import msgspec
 
@@ -30,13 +31,16 @@ from pylon_core.clock import Clock
 from pylon_core.errors import PylonError
 from pylon_core.manifest import AppManifest
 from pylon_core.turns import blocking
+from pylon_functions import protocol
 from pylon_functions.as_user import Guard, UserOperations
 from pylon_functions.contention import Contention
 from pylon_functions.conversation import Conversation
 from pylon_functions.database import Operations
 from pylon_functions.endings import CallEnded
 from pylon_functions.invocation import Invocation, OnceScope
+from pylon_functions.mailbox import Attendant
 from pylon_functions.protocol import (
+    CallFrame,
     CancelSchedule,
     Database,
     Failure,
@@ -47,6 +51,11 @@ from pylon_functions.protocol import (
 )
 from pylon_functions.scheduling import cancelled, scheduled
 from pylon_http import DataStore, NeedsTransaction, Reader, RerunRefused, Trial, TxStore
+
+T = TypeVar("T")
+
+_AT_ONCE = frozenset(("get", "insert", "update", "delete"))
+"""What a snapshot or trial in this process does in less time than it takes to wake a thread."""
 
 PLACE_SECONDS = 10.0
 """How long a call waits where many are in the middle of their reads and transactions."""
@@ -68,38 +77,63 @@ class Serving:
         self._clock = clock
 
     def query(self, talk: Conversation, auth: AuthContext) -> msgspec.Raw:
-        first = _until_database(talk, (Database,), _refuse_to_query)
-        if isinstance(first, Return):
-            return first.value
-        with self._long_work(talk), self._store.read() as reader:
-            read = partial(self._read, reader, auth)
+        with OnFirstUse(partial(self._snapshot, talk)) as snapshot:
 
             def answer(request: Request) -> Any:
                 if isinstance(request, Database):
-                    return self._operate(talk, request, read)
+                    return self._operate(talk, request, partial(self._read, snapshot.opened(), auth))
                 return _refuse_to_query(request)
 
-            return _serve(talk, first, answer)
+            attendant = self._attendant(answer)
+            return _serve(talk, talk.hear(attendant), answer, attendant)
 
     def mutation(self, talk: Conversation, wanted: Invocation, *, is_rerun: bool) -> msgspec.Raw:
         """Raises ``RerunRefused`` when the call has to be begun anew, its handler included: half of it is in
         another process and cannot be rewound. A rerun is not tried out first."""
-        first = _until_database(talk, (Database, Schedule, CancelSchedule), _refuse_to_mutation)
-        if isinstance(first, Return) and not _is_sealed(wanted):
-            return first.value
-        if is_rerun or not self._contention.allows_trial(wanted.name):
-            return self._in_transaction(talk, wanted, first, None)
-        with self._store.try_out() as trial:
-            frame: Request | Return | Failure = first
-            if trial is not None:
-                frame = _try_out(talk, first, self._mutation_answerer(talk, trial, wanted.auth))
-        if trial is not None and isinstance(frame, Return) and not (trial.has_written or _is_sealed(wanted)):
+        may_try = not is_rerun and self._contention.allows_trial(wanted.name)
+        with OnFirstUse(self._store.try_out if may_try else _no_trial) as opening:
+            frame = self._until_transaction(talk, opening, wanted.auth)
+        trial = opening.value
+        has_written = trial is not None and trial.has_written
+        if isinstance(frame, Return) and not (has_written or _is_sealed(wanted)):
             return frame.value
         try:
             return self._in_transaction(talk, wanted, frame, trial)
         except RerunRefused:
             self._contention.refused(wanted.name)
             raise
+
+    def _until_transaction(
+        self, talk: Conversation, opening: "OnFirstUse[Trial | None]", auth: AuthContext
+    ) -> Request | Return:
+        """Serve frames as far as a trial goes: to ``return``, or to what only a transaction can do."""
+
+        def answer(request: Request) -> Any:
+            if isinstance(request, Database | Schedule | CancelSchedule):
+                trial = opening.opened()
+                if trial is None:
+                    raise NeedsTransaction
+                return self._mutation_answerer(talk, trial, auth)(request)
+            return _refuse_to_mutation(request)
+
+        attendant = self._attendant(answer)
+        frame = talk.hear(attendant)
+        while not isinstance(frame, Return):
+            try:
+                _respond(talk, frame, answer)
+            except NeedsTransaction:
+                assert not isinstance(frame, Failure)
+                return frame
+            frame = talk.hear(attendant)
+        return frame
+
+    def _attendant(self, answer: Answerer) -> Attendant | None:
+        return partial(_attend, answer) if self._store.reads_at_once else None
+
+    @contextmanager
+    def _snapshot(self, talk: Conversation) -> Iterator[Reader]:
+        with self._long_work(talk), self._store.read() as reader:
+            yield reader
 
     def _in_transaction(
         self, talk: Conversation, wanted: Invocation, frame: Request | Return | Failure, trial: Trial | None
@@ -223,22 +257,69 @@ class Serving:
         return self._store.long_work(min(PLACE_SECONDS, talk.deadline - self._clock.monotonic()))
 
 
-def _until_database(talk: Conversation, uses: tuple[type[Request], ...], answer: Answerer) -> Request | Return:
-    """Serve whatever needs no database; the frame that ends that: one that uses it, or ``return``."""
-    while True:
-        frame = talk.hear()
-        if isinstance(frame, Return):
-            return frame
-        if isinstance(frame, uses):
-            return frame
-        _respond(talk, frame, answer)
+class OnFirstUse(Generic[T]):
+    """A context whose value is opened when it is first asked for, by whichever thread that is."""
+
+    def __init__(self, open_it: Callable[[], AbstractContextManager[T]]) -> None:
+        self._open_it = open_it
+        self._stack = ExitStack()
+        self._is_open = False
+        self.value: T | None = None
+        """``None``: never opened."""
+
+    def __enter__(self) -> "OnFirstUse[T]":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stack.__exit__(kind, error, trace)
+        if isinstance(error, _NotOpened):
+            raise error.reason from None
+
+    def opened(self) -> T:
+        """What keeps it from opening ends the whole body with that error: no handler can do anything about it."""
+        if not self._is_open:
+            try:
+                self.value = self._stack.enter_context(self._open_it())
+            except PylonError as error:
+                raise _NotOpened(error) from error
+            self._is_open = True
+        return cast(T, self.value)
 
 
-def _serve(talk: Conversation, frame: Request | Return | Failure, answer: Answerer) -> msgspec.Raw:
+class _NotOpened(Exception):  # noqa: N818 - not an answer to anybody
+    def __init__(self, reason: PylonError) -> None:
+        super().__init__(reason.code)
+        self.reason = reason
+
+
+def _attend(answer: Answerer, frame: CallFrame) -> bytes | None:
+    """Answer what takes no time: operations on single rows."""
+    if type(frame) is not Database or frame.identity is not None:
+        return None
+    if type(frame.op) is not str or frame.op not in _AT_ONCE:
+        return None
+    try:
+        return protocol.result_line(frame, answer(frame))
+    except (NeedsTransaction, CallEnded):
+        return None
+    except PylonError as error:
+        return protocol.refusal_line(frame, error)
+    except Exception:  # noqa: BLE001 - whatever it is, it happens to the call's own thread again
+        return None
+
+
+def _serve(
+    talk: Conversation,
+    frame: Request | Return | Failure,
+    answer: Answerer,
+    attendant: Attendant | None = None,
+) -> msgspec.Raw:
     """Serve every frame, from this one to ``return``; the returned value."""
     while not isinstance(frame, Return):
         _respond(talk, frame, answer)
-        frame = talk.hear()
+        frame = talk.hear(attendant)
     return frame.value
 
 
@@ -255,17 +336,8 @@ def _respond(talk: Conversation, frame: Request | Failure, answer: Answerer) -> 
         talk.answer(frame, data)
 
 
-def _try_out(
-    talk: Conversation, frame: Request | Return | Failure, answer: Answerer
-) -> Request | Return | Failure:
-    """Serve frames as far as a trial goes: to ``return``, or to what only a transaction can do."""
-    while not isinstance(frame, Return):
-        try:
-            _respond(talk, frame, answer)
-        except NeedsTransaction:
-            return frame
-        frame = talk.hear()
-    return frame
+def _no_trial() -> AbstractContextManager[None]:
+    return nullcontext()
 
 
 def _is_sealed(wanted: Invocation) -> bool:

@@ -178,7 +178,13 @@ class Trial(TxStore, Protocol):
 
 
 class DataStore(Protocol):
-    """A database of entities. Any thread may call any method."""
+    """A database of entities. Any thread may call any method.
+
+    ``reads_at_once``: a row is read by id without waiting for anybody, another process included.
+    """
+
+    @property
+    def reads_at_once(self) -> bool: ...
 
     def read(self) -> AbstractContextManager[Reader]:
         """One consistent state to read several things from."""

@@ -19,6 +19,8 @@ import msgspec
 
 EMPTY = msgspec.Raw(b"{}")
 RETRIES_DEFAULT = 3
+LATEST_MS = 8_640_000_000_000_000
+"""The last millisecond that a JavaScript ``Date`` can name."""
 ERROR_CHARS_MAX = 4_000
 """Of an error that is kept or logged: at most 16 KB, and about a screen of it."""
 

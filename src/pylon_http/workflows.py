@@ -15,6 +15,8 @@ from pylon_core.clock import seconds_text
 from pylon_http.jobs import JobClaim, NewJob
 
 NULL = msgspec.Raw(b"null")
+JOB_KEYS = "workflow:"
+"""How the unique keys of the jobs begin that carry instances on; nobody else's do."""
 
 
 class WorkflowStatus(enum.StrEnum):

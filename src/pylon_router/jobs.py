@@ -1,8 +1,10 @@
 """Background jobs and schedules, for the administrator (contract 14 §5.4, §6.2).
 
-Bodies are read leniently: what is of the wrong type counts as left out, save the name.
+What the contract knows of a job is read as leniently as it asks: a ``priority``, ``max_retries``, ``queue`` or
+``delay_secs`` of the wrong type counts as left out. Anything else that makes no sense is refused.
 """
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -14,7 +16,8 @@ from pylon_core.errors import PylonError
 from pylon_core.manifest import SERVER_JOBS
 from pylon_core.names import name_problem
 from pylon_http import Response
-from pylon_http.jobs import RETRIES_DEFAULT, Job, JobStatus, NewJob, priority_of
+from pylon_http.jobs import LATEST_MS, RETRIES_DEFAULT, Job, JobStatus, NewJob, priority_of
+from pylon_http.workflows import JOB_KEYS
 from pylon_router.context import BackgroundJobs, Call, RouterContext, require_admin
 from pylon_router.params import parse_query, whole_number
 from pylon_router.table import Route
@@ -23,8 +26,6 @@ PAGE_JOBS_DEFAULT = 50
 PAGE_JOBS_MAX = 200
 DEAD_JOBS_MAX = 1000
 RETRIES_MAX = 1000
-LATEST_MS = 8_640_000_000_000_000
-"""The last millisecond that a JavaScript ``Date`` can name."""
 _STATUSES = {status.value: status for status in JobStatus}
 
 
@@ -155,31 +156,61 @@ def _new_job(body: Mapping[str, Any], now_ms: float) -> NewJob:
         name=name,
         payload=msgspec.Raw(jsontext.encode(body.get("payload", {}))),
         priority=priority_of(body.get("priority")),
-        queue=_label(body, "queue") or "default",
-        max_retries=min(_whole(body.get("max_retries"), RETRIES_DEFAULT), RETRIES_MAX),
+        queue=_queue(body.get("queue")),
+        max_retries=_retries(body.get("max_retries")),
         run_at_ms=_run_at_ms(body, now_ms),
-        unique_key=_label(body, "unique_key"),
+        unique_key=_unique_key(body.get("unique_key")),
     )
 
 
 def _run_at_ms(body: Mapping[str, Any], now_ms: float) -> int:
-    """Of several the first: ``run_at``, ``delay_ms``, ``delay_secs``. Rounded up, so that nothing is early."""
-    if (run_at_ms := _whole(body.get("run_at"), 0)) > 0:
-        return min(run_at_ms, LATEST_MS)
-    delay_ms = _whole(body.get("delay_ms"), 0) or 1000 * _whole(body.get("delay_secs"), 0)
-    return min(-int(-now_ms // 1) + delay_ms, LATEST_MS) if delay_ms else 0
+    """Of several the first that is given: ``run_at``, ``delay_ms``, ``delay_secs``. Rounded up, so that nothing is
+    early."""
+    run_at_ms, delay_ms = _milliseconds(body, "run_at"), _milliseconds(body, "delay_ms")
+    if run_at_ms is not None:
+        return run_at_ms
+    if delay_ms is None:
+        delay_ms = _seconds_ms(body.get("delay_secs"))
+    return min(math.ceil(now_ms) + delay_ms, LATEST_MS) if delay_ms else 0
 
 
-def _whole(value: Any, default: int) -> int:
-    is_whole = isinstance(value, int) and not isinstance(value, bool) and value >= 0
-    return value if is_whole else default
-
-
-def _label(body: Mapping[str, Any], member: str) -> str | None:
+def _milliseconds(body: Mapping[str, Any], member: str) -> int | None:
     value = body.get(member)
-    if not isinstance(value, str) or not value:
+    if value is None:
         return None
-    _check_name(f'"{member}" of a job', value)
+    if not _is_number(value) or not 0 <= value <= LATEST_MS:
+        raise PylonError("INVALID_ARGS", f'"{member}" of a job is a number of milliseconds, 0 to {LATEST_MS}.')
+    return math.ceil(value)
+
+
+def _seconds_ms(value: Any) -> int:
+    return math.ceil(1000 * min(value, LATEST_MS)) if _is_number(value) and value > 0 else 0
+
+
+def _retries(value: Any) -> int:
+    is_count = _is_number(value) and value >= 0 and (isinstance(value, int) or value.is_integer())
+    return min(int(value), RETRIES_MAX) if is_count else RETRIES_DEFAULT
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _queue(value: Any) -> str:
+    if not isinstance(value, str) or not value:
+        return "default"
+    _check_name('"queue" of a job', value)
+    return value
+
+
+def _unique_key(value: Any) -> str | None:
+    if value is None:
+        return None
+    if not isinstance(value, str):
+        raise PylonError("INVALID_ARGS", 'The "unique_key" of a job is a text.')
+    _check_name('"unique_key" of a job', value)
+    if value.startswith(JOB_KEYS):
+        raise PylonError("INVALID_ARGS", f'Values of "unique_key" that begin with "{JOB_KEYS}" are the server\'s own.')
     return value
 
 

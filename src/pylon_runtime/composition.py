@@ -29,7 +29,7 @@ from pylon_runtime.health import Health
 from pylon_runtime.housekeeping import Housekeeper
 from pylon_runtime.http_limits import ServerLimits
 from pylon_runtime.hub import Documents, Hub, HubLimits, LiveQueries
-from pylon_runtime.jobs import BackgroundJobs, JobLimits, JobStores, JobSweeper, Task
+from pylon_runtime.jobs import BackgroundJobs, JobLimits, JobStores, Task, job_sweeper
 from pylon_runtime.log_keeping import LogKeeper
 from pylon_runtime.origins import OriginRule
 from pylon_runtime.proxies import client_ip
@@ -75,6 +75,7 @@ def build(
         context = replace(context, functions=host)
         jobs = _jobs(config, database, context, store, host)
         workflows = _workflows(config, store, host, jobs, clock)
+        undo.callback(workflows.close)
         hub = _hub(config, context, store, sessions)
         context = replace(context, jobs=jobs, workflows=workflows.engine, reset=_reset_of(store, hub))
         documents, live_queries = _feeds(hub, context, store, loaded)
@@ -296,7 +297,7 @@ def _log_keeper(config: ServerConfig, store: AppStore, workflows: Workflows, clo
     chores = (
         Compactor(store.upkeep, clock, retention_s),
         OperationSweeper(store.upkeep, clock, retention_s),
-        JobSweeper(SqlJobStore(store.tables, clock), clock, config.jobs.retention_days),
+        job_sweeper(SqlJobStore(store.tables, clock), clock, config.jobs.retention_days),
         workflows.sweeper,
     )
     return LogKeeper(chores, clock)

@@ -36,11 +36,43 @@ class LinePipe:
             finally:
                 self._writing.release()
 
+    def offer(self, lines: bytes) -> bool:
+        """Write without waiting; false when some of what is queued is left for the next ``send``."""
+        self._lines.append(lines)
+        while self._lines and self._writing.acquire(blocking=False):
+            try:
+                if not self._write_what_goes():
+                    return False
+            finally:
+                self._writing.release()
+        return True
+
+    @property
+    def is_clear(self) -> bool:
+        """Nothing is queued, and nobody waits for the child to read."""
+        return not self._lines and not self._writing.locked()
+
     def close(self) -> None:
         with self._writing:
             if not self._closed:
                 self._closed = True
                 os.close(self._fd)
+
+    def _write_what_goes(self) -> bool:
+        while self._lines:
+            batch = b"".join(self._lines.popleft() for _ in range(len(self._lines)))
+            if self._closed:
+                continue
+            try:
+                written = os.write(self._fd, batch)
+            except BlockingIOError:
+                written = 0
+            except BrokenPipeError:
+                continue
+            if written < len(batch):
+                self._lines.appendleft(batch[written:])
+                return False
+        return True
 
     def _write_queued(self, deadline: float) -> None:
         while self._lines:

@@ -101,6 +101,10 @@ class D1Store:
         self._write_group([*self._take_submitted(), (work, outcomes.append)])
         return outcomes[0].get()
 
+    @property
+    def reads_at_once(self) -> bool:
+        return False
+
     def try_out(self) -> AbstractContextManager[Trial | None]:
         return nullcontext()
 

@@ -37,6 +37,15 @@ class ScriptedChild:
             self._unread.append(jsontext.decode(line))
             self._wakes.notify()
 
+    @property
+    def is_clear(self) -> bool:
+        return True
+
+    def offer(self, lines: bytes) -> bool:
+        for line in lines.splitlines(keepends=True):
+            self.send(line, 0.0)
+        return True
+
     def close(self) -> None:
         with self._wakes:
             self.is_closed = True

@@ -381,7 +381,7 @@ def test_an_action_keeps_what_its_mutations_committed_and_loses_admin_rights(app
     result = app.call("nested", auth=ADMIN)
 
     assert result == {
-        "who": {"userId": "__admin__", "isAdmin": False, "tenantId": None, "roles": []},
+        "who": {"userId": None, "isAdmin": False, "tenantId": None, "roles": []},
         "both": {"n": 1},
         "sold": "string",
         "code": "SOLD_OUT",

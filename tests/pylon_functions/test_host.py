@@ -277,7 +277,7 @@ def test_an_actions_nested_call_shares_its_deadline(store: EphemeralStore) -> No
 def test_a_handler_that_floods_the_host_is_ended(store: EphemeralStore) -> None:
     def script(child: ScriptedChild, heard: Frame) -> None:
         if heard["type"] == "call":
-            child.say(*([{**GET, "call_id": heard["call_id"]}] * (FRAMES_MAX * 2)))
+            child.say(*([{**GET, "op": "list", "call_id": heard["call_id"]}] * (FRAMES_MAX * 2)))
 
     with store.read(), pytest.raises(PylonError) as failed:
         call(host_of(store, ScriptedChild(script, **KINDS)), "q")

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from pylon_auth.context import ADMIN, ANONYMOUS, AuthContext
 from pylon_core import jsontext
 from pylon_core.errors import PylonError
-from pylon_functions.identity import decode_identity, encode_identity
+from pylon_functions.identity import decode_identity, encode_identity, without_admin
 from pylon_functions.scheduling import LATEST_MS
 from pylon_http.jobs import JobPriority, JobStatus, NewJob
 from tests.pylon_functions.job_rig import NOW_MS, Rig
@@ -220,3 +220,24 @@ def test_a_kept_identity_is_the_same_user_and_never_the_admin(auth: AuthContext)
     assert jsontext.decode(bytes(kept))
     assert (found.user_id, found.tenant_id, found.is_admin) == (auth.user_id, auth.tenant_id, False)
     assert auth.is_admin or (found.roles, found.is_guest) == (auth.roles, auth.is_guest)
+
+
+def test_a_row_that_names_the_administrator_names_nobody() -> None:
+    row = msgspec.Raw(b'{"user_id":"__admin__","roles":["admin"],"tenant_id":"acme"}')
+
+    assert decode_identity(row) is ANONYMOUS
+
+
+@pytest.mark.parametrize(
+    ("auth", "runs_as"),
+    [
+        (ADMIN, ANONYMOUS),
+        (AuthContext("__admin__", tenant_id="acme"), ANONYMOUS),
+        (AuthContext("boss", is_admin=True, roles=("admin",), tenant_id="acme"), AuthContext("boss", tenant_id="acme")),
+        (ALICE, ALICE),
+        (ANONYMOUS, ANONYMOUS),
+    ],
+    ids=["admin token", "a user called so", "admin who is a user", "user", "nobody"],
+)
+def test_whoever_calls_for_another_is_never_the_admin(auth: AuthContext, runs_as: AuthContext) -> None:
+    assert without_admin(auth) == runs_as

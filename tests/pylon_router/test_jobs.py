@@ -93,13 +93,32 @@ def test_a_job_is_shown_as_it_was_asked_for(desk: Desk) -> None:
         ({"delay_secs": "2"}, "run_at", NOW_MS),
         ({"delay_ms": 250, "delay_secs": 9}, "run_at", NOW_MS + 250),
         ({"run_at": NOW_MS + 7, "delay_ms": 250}, "run_at", NOW_MS + 7),
+        ({"run_at": NOW_MS + 6.5}, "run_at", NOW_MS + 7),
         ({"run_at": 5}, "run_at", NOW_MS),
+        ({"run_at": 0, "delay_ms": 250}, "run_at", NOW_MS),
+        ({"run_at": None, "delay_ms": None, "delay_secs": 1}, "run_at", NOW_MS + 1000),
+        ({"run_at": 8.64e15}, "run_at", 8_640_000_000_000_000),
+        ({"delay_ms": 600.0}, "run_at", NOW_MS + 600),
+        ({"delay_ms": 0.5}, "run_at", NOW_MS + 1),
+        ({"delay_ms": 8_640_000_000_000_000}, "run_at", 8_640_000_000_000_000),
+        ({"delay_ms": 0, "delay_secs": 9}, "run_at", NOW_MS),
+        ({"delay_secs": 600.0}, "run_at", NOW_MS + 600_000),
+        ({"delay_secs": 0.0015}, "run_at", NOW_MS + 2),
+        ({"delay_secs": -5}, "run_at", NOW_MS),
+        ({"delay_secs": True}, "run_at", NOW_MS),
+        ({"delay_secs": 1e15}, "run_at", 8_640_000_000_000_000),
+        ({"delay_secs": 1e300}, "run_at", 8_640_000_000_000_000),
+        ({"max_retries": 5.0}, "max_retries", 5),
+        ({"max_retries": 1e300}, "max_retries", 1000),
+        ({"max_retries": 2.5}, "max_retries", 3),
+        ({"max_retries": "0"}, "max_retries", 3),
+        ({"queue": ""}, "queue", "default"),
         ({"delay_secs": 1 << 62}, "run_at", 8_640_000_000_000_000),
         ({"unique_key": "k"}, "unique_key", "k"),
-        ({"unique_key": 7}, "unique_key", None),
+        ({"unique_key": None}, "unique_key", None),
     ],
 )
-def test_options_of_the_wrong_type_count_as_left_out(
+def test_options_are_read_as_leniently_as_the_contract_has_it(
     desk: Desk, body: dict[str, Any], member: str, value: object
 ) -> None:
     assert desk.shown(desk.add(**body))[member] == value
@@ -203,6 +222,29 @@ def test_the_administrators_tables_show_jobs_and_schedules(desk: Desk) -> None:
 
     assert desk.send("GET", "/api/admin/ops/jobs").json == [desk.shown(job_id)]
     assert desk.send("GET", "/api/admin/ops/scheduler").json[0]["id"] == "tick"
+
+
+@pytest.mark.parametrize("member", ["run_at", "delay_ms"])
+@pytest.mark.parametrize(
+    "value",
+    ["600000", "", True, False, [600], {}, -5, -0.5, 8_640_000_000_000_001, 1e16, 10**400],
+    ids=lambda value: str(value)[:20],
+)
+def test_a_time_that_makes_no_sense_is_refused_by_its_name(desk: Desk, member: str, value: object) -> None:
+    answer = desk.send("POST", "/api/jobs", {"name": "work", member: value})
+
+    assert (answer.status, answer.code) == (400, "INVALID_ARGS")
+    assert f'"{member}"' in answer.json["error"]["message"]
+    assert desk.send("GET", "/api/jobs").json == []
+
+
+@pytest.mark.parametrize("value", [7, True, ["k"], "", "workflow:wf_0123456789abcdef", "workflow:"])
+def test_a_unique_key_that_cannot_be_is_refused_by_its_name(desk: Desk, value: object) -> None:
+    answer = desk.send("POST", "/api/jobs", {"name": "work", "unique_key": value})
+
+    assert (answer.status, answer.code) == (400, "INVALID_ARGS")
+    assert '"unique_key"' in answer.json["error"]["message"]
+    assert desk.send("GET", "/api/jobs").json == []
 
 
 @pytest.mark.parametrize("who", [name for name in IDENTITIES if name != "admin"])

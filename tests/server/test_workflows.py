@@ -189,6 +189,7 @@ def test_workflows_of_both_languages_are_listed_with_what_their_authors_said(ser
         "file": "order.ts",
         "max_retries": 2,
         "step_timeout_secs": 30,
+        "internal": False,
     }
     assert found["pyorder"] == {
         "name": "pyorder",
@@ -196,6 +197,7 @@ def test_workflows_of_both_languages_are_listed_with_what_their_authors_said(ser
         "file": "more.py",
         "max_retries": 1,
         "step_timeout_secs": 20,
+        "internal": False,
     }
 
 

@@ -188,7 +188,7 @@ class OneFunction:
     def definitions(self) -> list[FunctionDefinition]:
         return [FunctionDefinition(name=f"{MARK}function", fn_type=FunctionKind.QUERY)]
 
-    def find(self, name: str, *, origin: Origin = Origin.OUTSIDE) -> FunctionDefinition:  # noqa: ARG002
+    def find(self, name: str, *, origin: Origin = Origin.OUTSIDE) -> FunctionDefinition:
         if name != "whoami":
             raise PylonError("FN_NOT_FOUND", "There is no such function.")
         return FunctionDefinition(name=name, fn_type=FunctionKind.QUERY)

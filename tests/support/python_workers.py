@@ -61,6 +61,14 @@ class PythonWorkers:
             while rest:
                 rest = rest[os.write(self._say, rest) :]
 
+    @property
+    def is_clear(self) -> bool:
+        return True
+
+    def offer(self, lines: bytes) -> bool:
+        self.send(lines, 0.0)
+        return True
+
     def close(self) -> None:
         os.close(self._say)
         for thread in self._threads:

@@ -1,13 +1,15 @@
 """The routes of background jobs and schedules."""
 
 from collections.abc import Mapping
+from functools import partial
 
-from pylon_http.jobs import JobPriority, JobStatus
-from pylon_router.openapi.operation import Operation, Parameter
+from pylon_http.jobs import LATEST_MS, JobPriority, JobStatus
+from pylon_router.openapi.operation import Operation, Parameter, for_admin
 from pylon_router.openapi.schema import (
     ANYTHING,
     BOOLEAN,
     INTEGER,
+    NUMBER,
     STRING,
     YES,
     Schema,
@@ -22,6 +24,7 @@ TAG = "jobs"
 
 _PRIORITY = one_of(*(priority.name.lower() for priority in JobPriority))
 _STATUS = one_of(*JobStatus)
+_MILLISECONDS: Schema = {"type": "number", "minimum": 0, "maximum": LATEST_MS}
 _JOB = whole(
     id=STRING,
     name=STRING,
@@ -47,9 +50,9 @@ _NEW_JOB = partial_record(
         "priority": _PRIORITY,
         "queue": STRING,
         "max_retries": INTEGER,
-        "delay_secs": INTEGER,
-        "delay_ms": INTEGER,
-        "run_at": INTEGER,
+        "delay_secs": NUMBER,
+        "delay_ms": _MILLISECONDS,
+        "run_at": _MILLISECONDS,
         "unique_key": STRING,
     },
     ("name",),
@@ -73,36 +76,36 @@ _PAGE = (
 )
 
 
+_of_admin = partial(for_admin, TAG)
+
+
 def job_operations() -> Mapping[tuple[str, str], Operation]:
     return {
-        ("POST", "/api/jobs"): Operation(
-            summary="Have something done in the background.",
-            tag=TAG,
+        ("POST", "/api/jobs"): _of_admin(
+            "Have something done in the background.",
+            whole(id=STRING, status=_STATUS),
+            status=201,
             body=_NEW_JOB,
-            answers={201: whole(id=STRING, status=_STATUS)},
             refusals=(409, 501),
-            admin=True,
         ),
-        ("GET", "/api/jobs"): _read("Jobs that wait, run or have ended, without the dead.", array(_JOB), _PAGE),
-        ("GET", "/api/jobs/stats"): _read("How many jobs there are, and what they may be.", _STATS),
-        ("GET", "/api/jobs/dead"): _read("Jobs that have failed for good, oldest first.", array(_JOB)),
-        ("POST", "/api/jobs/dead/<id>/retry"): _act(
-            "Have a dead job begin anew.", whole(retried=YES, id=STRING), 409
+        ("GET", "/api/jobs"): _of_admin(
+            "Jobs that wait, run or have ended, without the dead.", array(_JOB), query=_PAGE, refusals=(501,)
         ),
-        ("GET", "/api/jobs/<id>"): _read("One job.", _JOB),
-        ("POST", "/api/jobs/<id>/cancel"): _act(
-            "End a job that has not begun.", whole(cancelled=YES, id=STRING), 409
+        ("GET", "/api/jobs/stats"): _of_admin(
+            "How many jobs there are, and what they may be.", _STATS, refusals=(501,)
         ),
-        ("GET", "/api/scheduler"): _read("What is done by the clock.", array(_SCHEDULE)),
-        ("POST", "/api/scheduler/trigger/<name>"): _act(
-            "Do now what is done by the clock.", whole(triggered=YES, task=STRING)
+        ("GET", "/api/jobs/dead"): _of_admin(
+            "Jobs that have failed for good, oldest first.", array(_JOB), refusals=(501,)
+        ),
+        ("POST", "/api/jobs/dead/<id>/retry"): _of_admin(
+            "Have a dead job begin anew.", whole(retried=YES, id=STRING), refusals=(409, 501)
+        ),
+        ("GET", "/api/jobs/<id>"): _of_admin("One job.", _JOB, refusals=(501,)),
+        ("POST", "/api/jobs/<id>/cancel"): _of_admin(
+            "End a job that has not begun.", whole(cancelled=YES, id=STRING), refusals=(409, 501)
+        ),
+        ("GET", "/api/scheduler"): _of_admin("What is done by the clock.", array(_SCHEDULE), refusals=(501,)),
+        ("POST", "/api/scheduler/trigger/<name>"): _of_admin(
+            "Do now what is done by the clock.", whole(triggered=YES, task=STRING), refusals=(501,)
         ),
     }
-
-
-def _read(summary: str, answer: Schema, query: tuple[Parameter, ...] = ()) -> Operation:
-    return Operation(summary=summary, tag=TAG, query=query, answers={200: answer}, refusals=(501,), admin=True)
-
-
-def _act(summary: str, answer: Schema, *refusals: int) -> Operation:
-    return Operation(summary=summary, tag=TAG, answers={200: answer}, refusals=(*refusals, 501), admin=True)

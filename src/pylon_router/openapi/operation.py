@@ -77,6 +77,30 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
         return {str(status): responses[status] for status in sorted(responses)}
 
 
+def for_admin(
+    tag: str,
+    summary: str,
+    answer: Schema,
+    *,
+    status: int = 200,
+    body: Schema | None = None,
+    query: tuple[Parameter, ...] = (),
+    refusals: tuple[int, ...] = (),
+    truncates: bool = False,
+) -> Operation:
+    """An operation of the administrator's that has one answer."""
+    return Operation(
+        summary=summary,
+        tag=tag,
+        answers={status: answer},
+        body=body,
+        query=query,
+        refusals=refusals,
+        truncates=truncates,
+        admin=True,
+    )
+
+
 def _response(description: str, schema: Schema | None, media: str) -> Schema:
     response: Schema = {"description": description}
     if schema is not None:

@@ -1,9 +1,10 @@
 """The routes of durable workflows."""
 
 from collections.abc import Mapping
+from functools import partial
 
 from pylon_http.workflows import StepStatus, WorkflowStatus
-from pylon_router.openapi.operation import Operation, Parameter
+from pylon_router.openapi.operation import Operation, Parameter, for_admin
 from pylon_router.openapi.schema import (
     ANYTHING,
     BOOLEAN,
@@ -11,7 +12,6 @@ from pylon_router.openapi.schema import (
     NUMBER,
     STRING,
     YES,
-    Schema,
     array,
     nullable,
     one_of,
@@ -68,34 +68,20 @@ _PAGE = (
 )
 
 
+_of_admin = partial(for_admin, TAG)
+
+
 def workflow_operations() -> Mapping[tuple[str, str], Operation]:
     return {
-        ("GET", "/api/workflows"): Operation(
-            summary="Workflows, newest first.",
-            tag=TAG,
-            query=_PAGE,
-            answers={200: array(_INSTANCE)},
-            truncates=True,
-            admin=True,
+        ("GET", "/api/workflows"): _of_admin(
+            "Workflows, newest first.", array(_INSTANCE), query=_PAGE, truncates=True
         ),
-        ("GET", "/api/workflows/definitions"): _read("The workflows that can be started.", array(_DEFINITION)),
-        ("POST", "/api/workflows/start"): Operation(
-            summary="Begin a workflow.",
-            tag=TAG,
-            body=_START,
-            answers={201: whole(id=STRING)},
-            admin=True,
+        ("GET", "/api/workflows/definitions"): _of_admin("The workflows that there are.", array(_DEFINITION)),
+        ("POST", "/api/workflows/start"): _of_admin(
+            "Begin a workflow.", whole(id=STRING), status=201, body=_START
         ),
-        ("GET", "/api/workflows/<id>"): _read("One workflow.", _INSTANCE),
-        ("POST", "/api/workflows/<id>/advance"): _act("Have it go on now.", whole(status=_STATUS)),
-        ("POST", "/api/workflows/<id>/event"): _act("Send it an event.", whole(ok=YES), _EVENT),
-        ("POST", "/api/workflows/<id>/cancel"): _act("End it.", whole(cancelled=YES)),
+        ("GET", "/api/workflows/<id>"): _of_admin("One workflow.", _INSTANCE),
+        ("POST", "/api/workflows/<id>/advance"): _of_admin("Have it go on now.", whole(status=_STATUS)),
+        ("POST", "/api/workflows/<id>/event"): _of_admin("Send it an event.", whole(ok=YES), body=_EVENT),
+        ("POST", "/api/workflows/<id>/cancel"): _of_admin("End it.", whole(cancelled=YES)),
     }
-
-
-def _read(summary: str, answer: Schema) -> Operation:
-    return Operation(summary=summary, tag=TAG, answers={200: answer}, admin=True)
-
-
-def _act(summary: str, answer: Schema, body: Schema | None = None) -> Operation:
-    return Operation(summary=summary, tag=TAG, body=body, answers={200: answer}, admin=True)

@@ -8,7 +8,7 @@ from pylon_runtime.jobs.handlers import Handlers
 from pylon_runtime.jobs.runner import JobLimits, JobRunner
 from pylon_runtime.jobs.scheduler import Scheduler
 from pylon_runtime.jobs.schedules import Schedules, Task
-from pylon_runtime.jobs.sweeping import JobSweeper
+from pylon_runtime.jobs.sweeping import job_sweeper
 
 __all__ = [
     "Attempt",
@@ -20,10 +20,10 @@ __all__ = [
     "JobLimits",
     "JobRunner",
     "JobStores",
-    "JobSweeper",
     "NotNow",
     "Scheduler",
     "Schedules",
     "Task",
     "TooEarly",
+    "job_sweeper",
 ]

@@ -14,6 +14,7 @@ The lock guards what is held, assigned and heard; it is never held while the dat
 
 import random
 import threading
+import traceback
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -42,6 +43,8 @@ BEAT_S = 5.0
 SILENT_MS = 30_000
 EVERYBODY_MS = -(1 << 50)
 """However lately they were heard of."""
+FRAMES_LOGGED = 20
+"""The innermost of each trace."""
 OVERDUE_S = 15.0
 """How long a handler may go on behind its deadline, until its attempt is given up."""
 
@@ -231,7 +234,7 @@ class JobRunner:
         except PylonError as error:
             self._fail(attempt, f"{error.code}: {error.message}")
         except Exception as error:
-            log.exception("job_handler_failed", job=job.id, name=job.name)
+            log.error("job_handler_failed", job=job.id, name=job.name, exception=_trace(error))
             self._fail(attempt, f"{type(error).__name__}: {error}")
         else:
             if not attempt.is_completed:
@@ -319,3 +322,7 @@ class JobRunner:
 
     def _now_ms(self) -> int:
         return self._clock.now_ns() // 1_000_000
+
+
+def _trace(error: Exception) -> str:
+    return error_text("".join(traceback.format_exception(error, limit=-FRAMES_LOGGED)))

@@ -10,7 +10,8 @@ from pylon_http.workflows import WorkflowStore
 from pylon_runtime.workflow_config import WorkflowConfig
 from pylon_runtime.workflows.engine import WorkflowEngine
 from pylon_runtime.workflows.runners import FunctionsRunner, PassRunner
-from pylon_runtime.workflows.sweeping import WorkflowSweeper
+from pylon_runtime.sweeping import Sweeper
+from pylon_runtime.workflows.sweeping import workflow_sweeper
 
 
 class OutsideRunner(PassRunner, Protocol):
@@ -20,7 +21,7 @@ class OutsideRunner(PassRunner, Protocol):
 @dataclass(frozen=True)
 class Workflows:
     engine: WorkflowEngine
-    sweeper: WorkflowSweeper
+    sweeper: Sweeper
     outside: OutsideRunner | None
 
     @classmethod
@@ -30,7 +31,7 @@ class Workflows:
         inside = FunctionsRunner(host)
         runners = (inside,) if outside is None else (inside, outside)
         engine = WorkflowEngine(store, runners, clock, secrets.token_bytes)
-        return cls(engine, WorkflowSweeper(store, clock, config.retention_days), outside)
+        return cls(engine, workflow_sweeper(store, clock, config.retention_days), outside)
 
     def close(self) -> None:
         if self.outside is not None:

@@ -132,6 +132,10 @@ class PostgresStore:
             self._committer.drain()
         return self._runner.run(self._in_transaction(work))
 
+    @property
+    def reads_at_once(self) -> bool:
+        return False
+
     def try_out(self) -> AbstractContextManager[Trial | None]:
         return nullcontext()
 

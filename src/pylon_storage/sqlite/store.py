@@ -94,6 +94,10 @@ class SqliteStore:
         self._published = self._committer.head
 
     @property
+    def reads_at_once(self) -> bool:
+        return True
+
+    @property
     def tables(self) -> Tables:
         """Where the other tables of this file (sessions) are read and written."""
         return SqliteTables(self._committer, self._readers, self._announcements)

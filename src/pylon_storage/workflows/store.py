@@ -11,6 +11,7 @@ from pylon_core.clock import Clock
 from pylon_http import DataError
 from pylon_http.jobs import JobClaim, NewJob, error_text
 from pylon_http.workflows import (
+    JOB_KEYS,
     Decide,
     SentEvent,
     Transition,
@@ -119,7 +120,7 @@ class SqlWorkflowStore:
 
 def unique_key(workflow_id: str) -> str:
     """Of the job that carries an instance on."""
-    return f"workflow:{workflow_id}"
+    return f"{JOB_KEYS}{workflow_id}"
 
 
 def _start(statements: TableStatements, instance: WorkflowInstance, now_ms: int) -> bool:
