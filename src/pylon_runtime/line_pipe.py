@@ -25,6 +25,8 @@ class LinePipe:
         self._lines: deque[bytes] = deque()
         self._writing = threading.Lock()  # held by the writer; nobody ever waits for it but ``close``
         self._closed = False
+        self.is_clear = True
+        """Whether the child has taken all that anybody tried to write. Set by whoever writes."""
 
     def send(self, line: bytes, deadline: float) -> None:
         """Raises ``CallTimedOut`` when the child has not taken it at the deadline; the pipe is then useless."""
@@ -47,11 +49,6 @@ class LinePipe:
                 self._writing.release()
         return True
 
-    @property
-    def is_clear(self) -> bool:
-        """Nothing is queued, and nobody waits for the child to read."""
-        return not self._lines and not self._writing.locked()
-
     def close(self) -> None:
         with self._writing:
             if not self._closed:
@@ -71,6 +68,7 @@ class LinePipe:
                 continue
             if written < len(batch):
                 self._lines.appendleft(batch[written:])
+                self.is_clear = False
                 return False
         return True
 
@@ -79,6 +77,7 @@ class LinePipe:
             batch = b"".join(self._lines.popleft() for _ in range(len(self._lines)))
             if not self._closed:
                 self._write(batch, deadline)
+                self.is_clear = True
 
     def _write(self, batch: bytes, deadline: float) -> None:
         unsent = memoryview(batch)
@@ -92,6 +91,7 @@ class LinePipe:
         try:
             return os.write(self._fd, unsent)
         except BlockingIOError:
+            self.is_clear = False
             with blocking():
                 self._wait_for_room(deadline)
             return 0

@@ -44,10 +44,6 @@ _HEAD = (
 """Below the floor the log may have lost its newest entry."""
 
 
-CHANGED_MAX = 1_000
-_CHANGED_SINCE = f"SELECT entity, row_id FROM _pylon_changes WHERE seq > ? LIMIT {CHANGED_MAX + 1}"
-
-
 class RowStatements(TableStatements, Protocol):
     """Statements inside a transaction that may write."""
 
@@ -247,12 +243,6 @@ class SqlTx(SqlReader):
         before = None if table.watched.isdisjoint(changed) else table.watched_values(old)
         delta = None if version is None else version.delta
         self._recorder.record(codec.entity, row_id, ChangeKind.UPDATE, row, before, delta)
-
-    def changed_since(self, seq: int) -> list[tuple[str, str]] | None:
-        """The rows that changed behind a seq, those of this transaction's own group among them; ``None`` when they
-        are many."""
-        found = self._statements.all(_CHANGED_SINCE, (seq,))
-        return None if len(found) > CHANGED_MAX else [(entity, row_id) for entity, row_id in found]
 
     def forget(self, rows: Mapping[str, Sequence[str]]) -> None:
         if not rows:

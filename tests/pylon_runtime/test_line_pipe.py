@@ -70,3 +70,28 @@ def test_sending_to_a_child_that_is_gone_is_no_error() -> None:
     pipe.close()
     pipe.close()
     pipe.send(b"b\n", CLOCK.monotonic() + 1)
+
+
+def test_an_offer_does_not_wait_and_the_next_who_sends_sends_the_rest(ends: tuple[int, LinePipe]) -> None:
+    reading, pipe = ends
+    large = b"x" * (1 << 20) + b"\n"
+
+    taken = [pipe.offer(lines) for lines in (b"first\n", large, b"later\n")]
+    assert taken == [True, False, False]
+    assert not pipe.is_clear
+
+    sender = threading.Thread(target=pipe.send, args=(b"last\n", CLOCK.monotonic() + 30), name="sender")
+    sender.start()
+    text = b""
+    while not text.endswith(b"last\n"):
+        text += os.read(reading, 1 << 16)
+    sender.join(10)
+    assert text == b"first\n" + large + b"later\nlast\n"
+    assert pipe.offer(b"more\n")
+
+
+def test_what_is_offered_to_a_child_that_is_gone_is_dropped(ends: tuple[int, LinePipe]) -> None:
+    _, pipe = ends
+    pipe.close()
+
+    assert pipe.offer(b"nobody\n")

@@ -8,9 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pylon_core.manifest import AppManifest
-from pylon_http import DataError, Filter, NeedsTransaction, RerunRefused, Trial, TxStore
+from pylon_http import DataError, Filter, NeedsTransaction, Outcome, RerunRefused, Trial, TxStore
 from pylon_http.where import equal
 from pylon_storage import EphemeralStore
+from pylon_storage.sqlite.recent_changes import CHANGES_MAX
 
 MANIFEST = AppManifest.model_validate(
     {"manifest_version": 1, "name": "trials", "version": "1", "routes": [], "entities": [
@@ -116,18 +117,38 @@ def test_what_makes_no_sense_is_refused_at_once(store: EphemeralStore) -> None:
     assert not trial.has_written
 
 
-def test_many_changes_by_others_are_not_looked_through(store: EphemeralStore) -> None:
+@pytest.mark.parametrize("too_many", [0, 1])
+def test_more_changes_by_others_than_are_known_refuse_a_trial(store: EphemeralStore, too_many: int) -> None:
     with store.try_out() as trial:
         trial.insert("B", {"n": 1})
 
     def flood(tx: TxStore) -> None:
-        for n in range(1_001):
+        for n in range(CHANGES_MAX + too_many):
             tx.insert("A", {"n": n})
 
     store.transact(flood)
 
-    with pytest.raises(RerunRefused):
+    if too_many:
+        with pytest.raises(RerunRefused):
+            store.transact(trial.settle)
+    else:
         store.transact(trial.settle)
+
+
+def test_a_change_by_work_of_the_same_group_refuses_a_trial(store: EphemeralStore) -> None:
+    row_id = store.transact(lambda tx: tx.insert("A", {"n": 1})["id"])
+    with store.try_out() as trial:
+        trial.get("A", row_id)
+        trial.insert("B", {"n": 1})
+    outcomes: list[Outcome[Any]] = []
+
+    store.submit(lambda tx: tx.update("A", row_id, {"n": 2}), outcomes.append)
+    store.submit(trial.settle, outcomes.append)
+    store.flush()
+
+    assert outcomes[0].get()["n"] == 2
+    with pytest.raises(RerunRefused):
+        outcomes[1].get()
 
 
 def test_a_look_at_all_rows_of_what_it_has_written_needs_a_transaction(store: EphemeralStore) -> None:

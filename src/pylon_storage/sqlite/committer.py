@@ -32,6 +32,7 @@ from pylon_core.turns import Awaited, blocking
 from pylon_http import ChangeEvent, DataError, Outcome
 from pylon_storage.faults import FaultPoints
 from pylon_storage.sqlite import changelog
+from pylon_storage.sqlite.recent_changes import RecentChanges
 from pylon_storage.sqlite.write_group import WriteGroup
 
 T = TypeVar("T")
@@ -243,6 +244,7 @@ class GroupCommitter:
         self._head = group.head
         self._faults.hit("store.before_publish")
         if group.events:
+            self._recent.add(group.events)
             self._publish(group.events)
         if group.announced:
             self._tell_announced(group.announced)
@@ -257,7 +259,7 @@ class GroupCommitter:
             self._abandon()
             return None
         self.is_available = True
-        return WriteGroup(connection, self._head, self._clock.now_ns() // 1_000_000)
+        return WriteGroup(connection, self._head, self._recent, self._clock.now_ns() // 1_000_000)
 
     def _do_jobs(self, group: WriteGroup, jobs: list[_Job]) -> None:
         deadline = self._clock.monotonic() + GROUP_SECONDS
@@ -305,6 +307,7 @@ class GroupCommitter:
         connection = self._open_writer()
         connection.set_wal_hook(self._note_wal_pages)
         self._head = changelog.head(connection)
+        self._recent = RecentChanges(self._head)
         self._connection = connection
 
     def _abandon(self) -> None:

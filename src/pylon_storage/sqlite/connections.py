@@ -15,8 +15,10 @@ import apsw
 from pylon_storage.search.relevance import RELEVANCE, relevance
 from pylon_storage.sqlite.translate import opening
 
-READERS_MAX = 16
-READER_CACHE_KIB = 8 * 1024
+READERS_MAX = 64
+"""So many functions may be in the middle of their reads; to open a reader takes longer than a query."""
+READER_CACHE_KIB = 2 * 1024
+"""Each commit makes a reader's cache worthless; the system's serves them all."""
 SURVEYOR_CACHE_KIB = 4 * 1024
 """What sorting takes of memory; the rest of it is done in a temporary file."""
 WRITER_CACHE_KIB = 32 * 1024

@@ -35,12 +35,13 @@ from pylon_storage.sqlite.connections import ReaderPool, open_surveyor, open_wri
 from pylon_storage.sqlite.dialect import SqliteDialect
 from pylon_storage.sqlite.file_lock import FileLock
 from pylon_storage.sqlite.statements import GroupStatements, SqliteStatements, SqliteTables
+from pylon_storage.sqlite.transactions import SqliteTx
 from pylon_storage.sqlite.translate import READ_ERRORS, read_failed
+from pylon_storage.sqlite.trial import SqliteTrial
 from pylon_storage.sqlite.upkeep import SqliteUpkeep
 from pylon_storage.sqlite.write_group import WriteGroup
 from pylon_storage.statements import Tables
 from pylon_storage.subscribers import Listener, Subscribers
-from pylon_storage.trial import SqlTrial
 from pylon_storage.workflows.schema import SQLITE_TABLES as WORKFLOW_TABLES
 
 T = TypeVar("T")
@@ -138,9 +139,10 @@ class SqliteStore:
 
     @contextmanager
     def try_out(self) -> Iterator[Trial]:
+        head = self._committer.head
         with self.read() as reader:
             assert isinstance(reader, SnapshotReader)
-            yield SqlTrial(reader, self._catalog, self._ids.next, self._clock)
+            yield SqliteTrial(reader, head, self._catalog, self._ids.next)
 
     def submit(self, work: Callable[[TxStore], T], done: Callable[[Outcome[T]], None]) -> None:
         self._committer.submit(self._in_transaction(work), done)
@@ -176,7 +178,7 @@ class SqliteStore:
         self._file_lock.release()
 
     def _in_transaction(self, work: Callable[[TxStore], T]) -> Callable[[WriteGroup], T]:
-        return lambda group: work(SqlTx(GroupStatements(group), group, self._catalog, self._ids.next))
+        return lambda group: work(SqliteTx(group, self._catalog, self._ids.next))
 
     def _open_writer(self) -> apsw.Connection:
         return open_writer(self._path, durable=self._durable, vfs=self._vfs)

@@ -2,16 +2,15 @@
 the end.
 
 A mutation that talks with another process for each of its operations would keep all other writers waiting. Tried
-out like this it keeps nobody waiting: when it has ended, ``settle`` looks in the change log for what others
-changed since the snapshot, and if it saw none of that, does its writes, all within the moment of a transaction.
-What it saw are rows by id, and whole entities where it asked for more than one row. The outcome is that of a
-transaction that ran alone. One thread uses an instance.
+out like this it keeps nobody waiting: when it has ended, ``settle`` looks at what others changed since the
+snapshot, and if it saw none of that, does its writes, all within the moment of a transaction. What it saw are rows
+by id, and whole entities where it asked for more than one row. The outcome is that of a transaction that ran
+alone. One thread at a time uses an instance.
 """
 
 from collections.abc import Callable, Mapping
 from typing import Any, Never
 
-from pylon_core.clock import Clock
 from pylon_http import (
     Aggregation,
     Condition,
@@ -27,21 +26,18 @@ from pylon_http import (
 )
 from pylon_http.where import Scalar
 from pylon_storage.catalog import Catalog
-from pylon_storage.rows import SqlReader, SqlTx
-
-AGE_MAX_S = 120.0
-"""Older snapshots are not settled: compaction leaves entries alone for longer than this."""
-
-Key = tuple[str, str]
+from pylon_storage.rows import SqlReader
+from pylon_storage.sqlite.recent_changes import Key
+from pylon_storage.sqlite.transactions import SqliteTx
 
 
-class SqlTrial:
-    def __init__(self, reader: SqlReader, catalog: Catalog, new_id: Callable[[], str], clock: Clock) -> None:
+class SqliteTrial:
+    """``head`` is the newest commit that the reader's snapshot surely has; it may have later ones."""
+
+    def __init__(self, reader: SqlReader, head: int, catalog: Catalog, new_id: Callable[[], str]) -> None:
         self._reader = reader
         self._catalog = catalog
         self._new_id = new_id
-        self._clock = clock
-        self._begun = clock.monotonic()
         self._seen_rows: set[Key] = set()
         self._seen_entities: set[str] = set()
         self._written: dict[Key, Row | None] = {}
@@ -49,7 +45,7 @@ class SqlTrial:
         self._written_entities: set[str] = set()
         self._writes: list[Callable[[TxStore], bool]] = []
         """Each does one write and says whether it found what it had found here."""
-        self._head = reader.head()
+        self._head = head
 
     @property
     def has_written(self) -> bool:
@@ -111,8 +107,8 @@ class SqlTrial:
     # The end
 
     def settle(self, tx: TxStore) -> None:
-        assert isinstance(tx, SqlTx)  # the same store's
-        if self._clock.monotonic() - self._begun > AGE_MAX_S or self._is_outdated(tx):
+        assert isinstance(tx, SqliteTx)  # the same store's
+        if self._is_outdated(tx):
             raise RerunRefused
         try:
             did_all = all(write(tx) for write in self._writes)
@@ -121,7 +117,7 @@ class SqlTrial:
         if not did_all:
             raise RerunRefused
 
-    def _is_outdated(self, tx: SqlTx) -> bool:
+    def _is_outdated(self, tx: SqliteTx) -> bool:
         changed = tx.changed_since(self._head)
         if changed is None:
             return True
@@ -148,4 +144,4 @@ class SqlTrial:
     recall = remember = enqueue = cancel_job = complete_job = _only_in_a_transaction
 
 
-_: type[Trial] = SqlTrial
+_: type[Trial] = SqliteTrial
