@@ -40,22 +40,22 @@ Attendant = Callable[[CallFrame], bytes | None]
 class Mailbox(SimpleQueue[tuple[Mail, int]]):
     """The frames of one call and of those made on its behalf, in the order they came."""
 
-    __slots__ = ("_attendant", "_bytes_put", "_bytes_taken", "_lock")
+    __slots__ = ("_attendant", "_bytes_put", "_bytes_taken", "_handover")
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        self._handover = threading.Lock()
         self._attendant: Attendant | None = None
         self._bytes_put = 0
         self._bytes_taken = 0
 
     def answer(self, frame: CallFrame) -> bytes | None:
         """Have the attendant answer a frame, if there is one and he can; otherwise it is to be offered."""
-        with self._lock:
+        with self._handover:
             return None if self._attendant is None else self._attendant(frame)
 
     def offer(self, frame: CallFrame, size: int) -> bool:
         """Put in a frame that came as a line of so many bytes; false when the mailbox is full."""
-        with self._lock:
+        with self._handover:
             if self.qsize() >= FRAMES_MAX or self._bytes_put - self._bytes_taken >= BYTES_MAX:
                 return False
             self._attendant = None
@@ -65,7 +65,7 @@ class Mailbox(SimpleQueue[tuple[Mail, int]]):
 
     def put_last(self, frame: Gone | Unsent | Failure) -> None:
         """Put in what the call must hear of however full the mailbox is."""
-        with self._lock:
+        with self._handover:
             self._attendant = None
             self.put((frame, 0))
 
@@ -82,5 +82,5 @@ class Mailbox(SimpleQueue[tuple[Mail, int]]):
         return frame
 
     def _install(self, attendant: Attendant | None) -> None:
-        with self._lock:
+        with self._handover:
             self._attendant = attendant if self.empty() else None
