@@ -37,6 +37,7 @@ from pylon_functions.contention import Contention
 from pylon_functions.conversation import Conversation
 from pylon_functions.database import Operations
 from pylon_functions.endings import CallEnded
+from pylon_functions.handler_errors import handler_error
 from pylon_functions.invocation import Invocation, OnceScope
 from pylon_functions.mailbox import Attendant
 from pylon_functions.protocol import (
@@ -325,7 +326,7 @@ def _serve(
 
 def _respond(talk: Conversation, frame: Request | Failure, answer: Answerer) -> None:
     if isinstance(frame, Failure):
-        raise _handler_error(frame)
+        raise handler_error(frame)
     try:
         data = answer(frame)
     except CallEnded:
@@ -396,10 +397,3 @@ def _refuse_to_mutation(request: Request) -> Any:
 
 def _unreadable() -> PylonError:
     return PylonError("PROTOCOL_ERROR", "The request cannot be read: too long, too deep or no text.")
-
-
-def _handler_error(frame: Failure) -> PylonError:
-    """An ended handler's error, its values as untrusted as everything it sends."""
-    code = frame.code if isinstance(frame.code, str) and frame.code else "HANDLER_ERROR"
-    message = frame.message if isinstance(frame.message, str) else "Internal handler error"
-    return PylonError(code, message, status=400)

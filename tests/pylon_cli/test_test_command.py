@@ -2,16 +2,21 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
 
 from pylon_cli.testing.files import find_test_files
+from tests.pylon_cli.conftest import Run
 from tests.pylon_runtime.testing.apps import write_app
+from tests.support.waiting import until
 
 SELL = """
 import { mutation, v } from "@pylonsync/functions";
@@ -188,7 +193,10 @@ def test_python_tests_of_an_app_without_python_functions_are_left_to_it(app: Pat
     (app / "functions" / "lots.py").unlink()
     write(app, {"tests/test_sell.py": "assert 0\n"})
 
-    assert pylon_test(app, "--json").json["total"] == 0
+    outcome = pylon_test(app, "--json")
+
+    assert (outcome.code, outcome.json["total"]) == (5, 0)
+    assert "1 files in Python" in outcome.err
 
 
 @pytest.mark.parametrize(
@@ -208,7 +216,7 @@ def test_where_tests_are_looked_for(
 
     outcome = pylon_test(app, *words, "--json", **environ)
 
-    assert outcome.code == 0, outcome.err
+    assert outcome.code == (0 if names else 5), outcome.err
     assert [file["file"] for file in outcome.json["files"]] == names
 
 
@@ -238,3 +246,102 @@ def test_files_are_sorted_by_path_and_installed_ones_are_nobodys_tests(tmp_path:
 
     assert found == ["tests/a/test_y.py", "tests/a/x_test.py", "tests/a/z.test.js", "tests/b.test.ts"]
     assert [file.name for file in find_test_files(tmp_path, tmp_path / "tests", "a/z")] == ["tests/a/z.test.js"]
+
+
+HANGING = """
+import { test } from "bun:test";
+import { startServer } from "@pylonsync/functions/testing";
+test("waits for ever", async () => {
+  await startServer();
+  await Bun.write(process.env.TEST_REACHED!, "");
+  await new Promise(() => setInterval(() => {}, 1000));
+}, 600_000);
+"""
+HANGING_IN_PYTHON = """
+import os, pathlib, time
+def test_waits_for_ever(pylon_client):
+    pathlib.Path(os.environ["TEST_REACHED"]).touch()
+    time.sleep(600)
+"""
+BUSY = """
+import { test } from "bun:test";
+import { writeFileSync } from "node:fs";
+test("computes for ever", () => { writeFileSync(process.env.TEST_REACHED!, ""); while (true); });
+"""
+
+
+def tell(process: "subprocess.Popen[bytes]", how: str) -> None:
+    if how == "Ctrl-C":
+        os.killpg(process.pid, signal.SIGINT)  # as a terminal does: all that it started hear it as well
+    else:
+        process.send_signal(signal.Signals[how])
+
+
+@pytest.mark.parametrize("how", ["SIGTERM", "SIGINT", "SIGHUP", "Ctrl-C"])
+@pytest.mark.parametrize(
+    ("file", "text"),
+    [("tests/a.test.ts", HANGING), ("tests/busy.test.ts", BUSY), ("tests/test_a.py", HANGING_IN_PYTHON)],
+    ids=["typescript", "busy", "python"],
+)
+def test_a_signal_ends_tests_that_hang_and_leaves_nothing(
+    app: Path, tmp_path: Path, file: str, text: str, how: str
+) -> None:
+    write(app, {file: text})
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    reached = tmp_path / "reached"
+    given = {name: value for name, value in os.environ.items() if not name.startswith(("PYLON_", "PYTEST_"))}
+    mark = str(reached)
+    with subprocess.Popen(
+        [sys.executable, "-m", "pylon_cli", "test", "--json"],
+        cwd=app,
+        env={**given, **WITHOUT_INSTALLED_PLUGINS, "TMPDIR": str(temporary), "TEST_REACHED": mark},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    ) as process:
+        try:
+            until(reached.exists, "the test hangs")
+            tell(process, how)
+            out, _ = process.communicate(timeout=40)
+        finally:
+            process.kill()
+
+    assert (process.returncode, out) == (1, b"")
+    until(lambda: not processes_with(mark), "everything that was started has ended")
+    assert [entry.name for entry in temporary.iterdir() if entry.name.startswith("pylon-")] == []
+
+
+def processes_with(mark: str) -> list[int]:
+    """Those that were started with this in their environment."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            with suppress(OSError):
+                if f"TEST_REACHED={mark}\0".encode() in (entry / "environ").read_bytes():
+                    found.append(int(entry.name))
+    return found
+
+
+def test_two_runs_at_once_do_not_meet(app: Path) -> None:
+    write(app, {"tests/a.test.ts": PASSING, "tests/left.test.ts": LEAVING, "tests/test_sell.py": IN_PYTHON})
+
+    with ThreadPoolExecutor(2) as threads:
+        outcomes = list(threads.map(lambda _: pylon_test(app, "--json"), range(2)))
+
+    assert [outcome.code for outcome in outcomes] == [0, 0], outcomes
+    assert [outcome.json["passed"] for outcome in outcomes] == [3, 3]
+
+
+def test_without_pytest_tests_in_python_are_errors_that_say_how_to_get_it(
+    app: Path, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(app, {"tests/test_sell.py": IN_PYTHON})
+    monkeypatch.setitem(sys.modules, "pytest", None)
+
+    outcome = run("test", "--app", app, "--json")
+
+    assert outcome.code == 1
+    (file,) = outcome.json["files"]
+    assert file["status"] == "error"
+    assert f"{sys.executable} -m pip install pytest" in file["error"]

@@ -15,6 +15,18 @@ CODE_OF = """const codeOf = async (run: () => Promise<unknown>) => {
     try { await run(); return "ok"; } catch (error) { return (error as { code: string }).code; }
   };
   """
+LOST = {
+    "map": ("new Map([[1, 2]])", "a Map"),
+    "set": ("{ tags: [1, new Set()] }", "a Set at tags[1]"),
+    "promise": ("{ row: { inner: Promise.resolve(1) } }", "a Promise at row.inner"),
+    "response": ("new Response('text')", "a Response"),
+    "error": ("[new TypeError('secret')]", "an Error at [0]"),
+    "function": ("() => 1", "a function"),
+    "method": ("{ run() {} }", "a function at run"),
+    "symbol": ("Symbol('x')", "a symbol"),
+    "generator": ("[1].values()", "an iterator"),
+    "pattern": ("{ pattern: /x/ }", "a RegExp at pattern"),
+}
 FUNCTIONS = {
     "echo": "export default query({ handler: (ctx, args) => args });",
     "nothing": "export default query({ handler: () => undefined });",
@@ -60,6 +72,77 @@ FUNCTIONS = {
         ctx.db.insert("Lot", { title: "first" });
         ctx.db.insert("Lot", { title: "second" });
       } });""",
+    "neverAwaited": """export default mutation({ handler: (ctx) => {
+        ctx.db.insert("Lot", { title: "first" });
+        ctx.db.insert("Nope", {});
+        return 3;
+      } });""",
+    "neverAwaitedInside": """export default mutation({ handler: async (ctx) => {
+        const log = async (title: string) => {
+          await ctx.db.insert("Lot", { title });
+          await ctx.db.insert("Lot", { title });
+        };
+        log("same");
+      } });""",
+    "neverAwaitedEarly": """export default mutation({ handler: async (ctx) => {
+        ctx.db.update("Lot", "none", { colour: 1 });
+        ctx.db.queryGraph({ Nope: {} }).then((rows) => rows);
+        for (let n = 0; n < 3; n++) await ctx.db.insert("Lot", { title: `lot ${n}` });
+      } });""",
+    "neverAwaitedUnsendable": """export default mutation({ handler: async (ctx) => {
+        ctx.db.insert("Lot", { title: 5n });
+      } });""",
+    "awaitedLate": CODE_OF
+    + """export default mutation({ handler: async (ctx) => {
+        const refused = ctx.db.insert("Nope", {});
+        await ctx.db.insert("Lot", { title: "a" });
+        await Bun.sleep(1);
+        ctx.db.insert("Nope", {}).catch(() => {});
+        const codes = await Promise.all([codeOf(() => refused), codeOf(() => ctx.db.insert("Nope", {}))]);
+        return [...codes, (await Promise.allSettled([ctx.db.insert("Nope", {})])).length];
+      } });""",
+    "queryNotAwaited": """export default query({ handler: (ctx) => {
+        ctx.db.get("Nope", "x");
+        return "fine";
+      } });""",
+    "asksAfterwards": """let later: Promise<unknown> | null = null;
+      const code = (error: { code?: unknown }) => error.code;
+      export default query({ handler: async (ctx) => {
+        const before = later;
+        later = Bun.sleep(1).then(() => ctx.db.get("Lot", "x")).catch(code);
+        return before === null ? null : await before;
+      } });""",
+    "trap": """const trap = () => { throw new Error("trap"); };
+      export default mutation({ handler: () => {
+        throw new Proxy({}, { get: trap, has: trap, getPrototypeOf: trap, ownKeys: trap });
+      } });""",
+    "getter": """export default query({ handler: () => {
+        throw { code: "A", get message() { throw new Error("getter"); } };
+      } });""",
+    "throws": """export default query({ handler: (ctx, { code, message }) => { throw { code, message }; } });""",
+    "makesNoCode": """export default mutation({ handler: (ctx) => {
+        throw ctx.error("sold out", "secret");
+      } });""",
+    "tellsAtLength": """export default query({ handler: () => {
+        throw { code: "A", message: "y".repeat(100_000) };
+      } });""",
+    "depth": """export default query({ handler: (ctx, { levels }) => {
+        let value: unknown = 1;
+        for (let n = 0; n < (levels as number); n++) value = [value];
+        return value;
+      } });""",
+    "cycle": """export default query({ handler: () => { const a: unknown[] = []; a.push(a); return a; } });""",
+    "says": """class Point { x = 1; }
+      export default query({ handler: () => [
+        new Date(0), new Point(), Buffer.from("a"), new URL("http://a/"), Object.create(null), undefined, NaN,
+        { left: undefined, toJSON: () => "own" },
+      ] });""",
+    "insertsMap": """export default mutation({ handler: (ctx) => ctx.db.insert("Lot", { title: new Map() }) });""",
+    "runsMap": """export default action({ handler: (ctx) => ctx.runQuery("echo", { a: [new Set()] }) });""",
+    **{
+        f"lost {name}": f"export default query({{ handler: () => ({value}) }});"
+        for name, (value, _) in LOST.items()
+    },
     "failLate": """export default mutation({ handler: async (ctx) => {
         await ctx.db.insert("Lot", { title: "gone" });
         throw ctx.error("SOLD_OUT", "None are left.");
@@ -252,6 +335,19 @@ def test_a_handler_sees_who_calls(app: BunApp, auth: AuthContext, seen: dict[str
         ("missingScript", {}, 400, "HANDLER_ERROR", "Internal handler error"),
         ("badUrl", {}, 400, "HANDLER_ERROR", "Internal handler error"),
         ("bigint", {}, 400, "HANDLER_ERROR", "Internal handler error"),
+        ("cycle", {}, 400, "HANDLER_ERROR", "Internal handler error"),
+        ("trap", {}, 400, "HANDLER_ERROR", "Internal handler error"),
+        ("getter", {}, 400, "HANDLER_ERROR", "Internal handler error"),
+        ("throws", {"code": "A B\n", "message": "secret"}, 400, "HANDLER_ERROR", "Internal handler error"),
+        ("throws", {"code": "X" * 65, "message": "secret"}, 400, "HANDLER_ERROR", "Internal handler error"),
+        ("throws", {"code": "sold", "message": "secret"}, 400, "HANDLER_ERROR", "Internal handler error"),
+        ("makesNoCode", {}, 400, "HANDLER_ERROR", "Internal handler error"),
+        ("throws", {"code": "SOLD_2", "message": "told"}, 400, "SOLD_2", "told"),
+        ("tellsAtLength", {}, 400, "A", "y" * 3_999 + "…"),
+        ("depth", {"levels": 129}, 400, "HANDLER_ERROR", None),
+        ("insertsMap", {}, 400, "INVALID_DATA", None),
+        ("runsMap", {}, 400, "INVALID_DATA", None),
+        ("neverAwaitedUnsendable", {}, 400, "HANDLER_ERROR", None),
         ("badRow", {}, 400, "INVALID_COLUMN", None),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
@@ -320,6 +416,55 @@ def test_a_mutation_that_throws_leaves_no_row_and_no_event(app: BunApp) -> None:
 
 def test_writes_that_match_nothing_say_so(app: BunApp) -> None:
     assert app.call("changes") == [False, False, False, True, None]
+
+
+@pytest.mark.parametrize(
+    ("name", "code", "operation"),
+    [
+        ("neverAwaited", "ENTITY_NOT_FOUND", 'ctx.db.insert("Nope")'),
+        ("neverAwaitedInside", "INSERT_FAILED", 'ctx.db.insert("Lot")'),
+        ("neverAwaitedEarly", "INVALID_COLUMN", 'ctx.db.update("Lot")'),
+        ("neverAwaitedUnsendable", "HANDLER_ERROR", 'ctx.db.insert("Lot")'),
+    ],
+)
+def test_a_refusal_that_nobody_awaited_fails_its_mutation(
+    app: BunApp, name: str, code: str, operation: str
+) -> None:
+    error = app.fail(name)
+
+    assert error.code == code
+    assert error.message.startswith(f"{operation} failed and nobody awaits it; await it: ")
+    assert app.lots() == []
+
+
+def test_a_refusal_that_somebody_awaited_however_late_is_theirs(app: BunApp) -> None:
+    assert app.call("awaitedLate") == ["ENTITY_NOT_FOUND", "ENTITY_NOT_FOUND", 1]
+    assert app.titles() == ["a"]
+
+
+def test_a_query_need_not_await(app: BunApp) -> None:
+    assert app.call("queryNotAwaited") == "fine"
+
+
+def test_what_is_asked_after_the_return_is_refused_with_a_code(app: BunApp) -> None:
+    assert app.call("asksAfterwards") is None
+    assert app.call("asksAfterwards") == "NOT_AVAILABLE"
+
+
+@pytest.mark.parametrize("name", LOST)
+def test_what_json_would_lose_is_refused_by_its_name_and_place(app: BunApp, name: str) -> None:
+    error = app.fail(f"lost {name}")
+
+    assert error.code == "HANDLER_ERROR"
+    assert error.message == f"The function returned {LOST[name][1]}, which JSON cannot say."
+
+
+def test_what_json_can_say_is_said(app: BunApp) -> None:
+    said = app.call("says")
+
+    buffer = {"type": "Buffer", "data": [97]}
+    assert said == ["1970-01-01T00:00:00.000Z", {"x": 1}, buffer, "http://a/", {}, None, None, "own"]
+    assert app.call("depth", {"levels": 128}) is not None
 
 
 def test_operations_issued_before_the_return_belong_to_the_transaction(app: BunApp) -> None:

@@ -1,6 +1,9 @@
 /** The `ctx` of each kind of function: what its handler may reach, and nothing else. */
 
 import type { CallFrame, DatabaseOp, DatabaseOperands, WireAuth, WireRequest } from "./protocol";
+import { errorFor, publicFailure } from "./failures";
+import { lossIn } from "./losses";
+import { OpenRequests } from "./open-requests";
 import { codedError, type HostRequests, type Request } from "./rpc";
 import type {
   ActionContext,
@@ -23,8 +26,12 @@ import type { FrameWriter } from "./writer";
 const PAGE_MIN = 1;
 const PAGE_MAX = 1000;
 
+/** What `ctx` calls an operation of the database, where that is not the name it is sent by. */
+const METHODS: { readonly [op in DatabaseOp]?: string } = { query_graph: "queryGraph" };
+
 /** One call under way. After its end it can ask nothing more: the transaction it would speak to is over. */
 export class Call {
+  readonly open = new OpenRequests();
   readonly #frame: CallFrame;
   readonly #requests: HostRequests;
   readonly #writer: FrameWriter;
@@ -63,9 +70,23 @@ export class Call {
   ask(request: Request): Promise<unknown> {
     if (this.#refusal !== null) return Promise.reject(this.#refusal);
     if (this.#ended) {
-      return Promise.reject(new Error(`"${this.#frame.fn_name}" has already returned; await what it starts`));
+      const message = `"${this.#frame.fn_name}" has already returned; await what it starts`;
+      return Promise.reject(codedError("NOT_AVAILABLE", message));
     }
-    return this.#requests.ask(this.id, request);
+    try {
+      checkSent(request);
+    } catch (error) {
+      return this.open.refused(request, error);
+    }
+    return this.#requests.ask(this, request);
+  }
+
+  /** Wait for what the handler did not. Throws what it would have heard, had it awaited it. */
+  async settle(): Promise<void> {
+    const refusal = await this.open.settled();
+    if (refusal === null) return;
+    const { code, message } = publicFailure(refusal.error) ?? { code: "HANDLER_ERROR", message: "the log says why." };
+    throw codedError(code, `${nameOf(refusal.request)} failed and nobody awaits it; await it: ${message}`);
   }
 
   database(op: DatabaseOp, entity: string, operands: DatabaseOperands = {}): Promise<unknown> {
@@ -76,6 +97,27 @@ export class Call {
     if (this.#ended || this.#refusal !== null) return;
     this.#writer.send({ type: "stream", call_id: this.id, data, ...(event === undefined ? {} : { event }) });
   }
+}
+
+function nameOf(request: Request): string {
+  switch (request.type) {
+    case "db":
+      return `${request.as === "user" ? "ctx.asUser()" : "ctx"}.db.${METHODS[request.op] ?? request.op}("${request.entity}")`;
+    case "schedule":
+      return `Scheduling "${request.fn_name}"`;
+    case "cancel_schedule":
+      return "ctx.scheduler.cancel";
+    case "run_fn":
+      return `Running "${request.fn_name}"`;
+    default:
+      return request satisfies never;
+  }
+}
+
+/** Throws for what would arrive as something else. */
+function checkSent(request: Request): void {
+  const loss = lossIn("args" in request ? request.args : "data" in request ? request.data : null);
+  if (loss !== null) throw codedError("INVALID_DATA", `${nameOf(request)} was given ${loss}, which JSON cannot say.`);
 }
 
 export function queryContext(call: Call, frame: CallFrame, env: Env): QueryContext {
@@ -102,7 +144,7 @@ export function mutationContext(call: Call, frame: CallFrame, env: Env): Mutatio
     get signal() {
       return call.signal;
     },
-    error: codedError,
+    error: errorFor,
   };
 }
 
@@ -121,7 +163,7 @@ export function actionContext(call: Call, frame: CallFrame, env: Env): ActionCon
       call.ask({ type: "run_fn", fn_name: fn, fn_type: "query", args }) as Promise<T>,
     runMutation: <T>(fn: string, args?: unknown) =>
       call.ask({ type: "run_fn", fn_name: fn, fn_type: "mutation", args }) as Promise<T>,
-    error: codedError,
+    error: errorFor,
     ...(frame.request === undefined ? {} : { request: requestOf(frame.request) }),
   };
 }

@@ -2,8 +2,10 @@
 
 import { actionContext, Call, mutationContext, queryContext } from "./context";
 import type { LoadedFunction, Registry } from "./discovery";
+import { publicFailure, report } from "./failures";
+import { lossIn } from "./losses";
 import type { CallFrame } from "./protocol";
-import type { HostRequests } from "./rpc";
+import { codedError, type HostRequests } from "./rpc";
 import type { Env } from "./types";
 import { argumentProblems } from "./validators";
 import type { FrameWriter } from "./writer";
@@ -24,8 +26,8 @@ export class Invoker {
 
   run(frame: CallFrame): void {
     this.#run(frame).catch((crash: unknown) => {
-      console.error(`Calling "${frame.fn_name}" failed:`, crash);
-      this.#fail(frame, "HANDLER_CRASH", crash instanceof Error ? crash.message : String(crash));
+      report(`Calling "${frame.fn_name}" failed:`, crash);
+      this.#fail(frame, "HANDLER_CRASH", "The call failed outside its handler");
     });
   }
 
@@ -59,16 +61,18 @@ export class Invoker {
     this.#running.set(call.id, call);
     try {
       const value = await fn.handler(this.#context(fn, call, frame), args);
+      if (fn.kind === "mutation" && !call.open.isClear) await call.settle();
       call.end();
+      checkReturned(value);
       this.#writer.send({ type: "return", call_id: call.id, value: value === undefined ? null : value });
     } catch (error) {
       call.end();
-      const code = publicCode(error);
-      if (code !== null) {
-        this.#fail(frame, code, publicMessage(error));
+      const failure = publicFailure(error);
+      if (failure !== null) {
+        this.#fail(frame, failure.code, failure.message);
         return;
       }
-      console.error(`"${frame.fn_name}" threw:`, error);
+      report(`"${frame.fn_name}" threw:`, error);
       this.#fail(frame, "HANDLER_ERROR", "Internal handler error");
     } finally {
       this.#running.delete(call.id);
@@ -94,21 +98,8 @@ export class Invoker {
   }
 }
 
-/** Codes that Bun itself gives to errors: of modules, URLs, arguments. */
-const RUNTIME_CODE = /^(ERR_|MODULE_NOT_FOUND$)/;
-
-/**
- * The code of an error that was thrown for the caller to see, or null. Errors of the system (a file, a socket) and
- * of Bun have codes too, but those tell of paths and addresses and stay inside.
- */
-function publicCode(error: unknown): string | null {
-  if (typeof error !== "object" || error === null) return null;
-  if ("errno" in error || "syscall" in error) return null;
-  const { code } = error as { code?: unknown };
-  return typeof code === "string" && code !== "" && !RUNTIME_CODE.test(code) ? code : null;
-}
-
-function publicMessage(error: unknown): string {
-  const { message } = error as { message?: unknown };
-  return typeof message === "string" && message !== "" ? message : "Handler error";
+/** Throws for a value that would arrive as another. */
+function checkReturned(value: unknown): void {
+  const loss = lossIn(value);
+  if (loss !== null) throw codedError("HANDLER_ERROR", `The function returned ${loss}, which JSON cannot say.`);
 }

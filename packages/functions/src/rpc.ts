@@ -3,16 +3,24 @@
  * `Promise.all` works over every operation.
  */
 
+import type { OpenRequests } from "./open-requests";
 import type { RequestFrame, ResultFrame } from "./protocol";
 import type { FrameWriter } from "./writer";
 
 const ANSWER_TIMEOUT_MS = 60_000;
 const SWEEP_MS = 5_000;
 
+/** Who asks, and hears of every answer. */
+export interface Asker {
+  readonly id: string;
+  readonly open: OpenRequests;
+}
+
 interface Waiting {
-  readonly callId: string;
+  readonly asker: Asker;
+  readonly request: Request;
   readonly resolve: (data: unknown) => void;
-  readonly reject: (error: Error) => void;
+  readonly reject: (error: unknown) => void;
   readonly since: number;
 }
 
@@ -31,13 +39,20 @@ export class HostRequests {
     setInterval(() => this.#sweep(), SWEEP_MS).unref();
   }
 
-  ask(callId: string, request: Request): Promise<unknown> {
+  ask(asker: Asker, request: Request): Promise<unknown> {
     return new Promise((resolve, reject) => {
-      const opId = `${callId}#${this.#count++}`;
-      // The ids come first: a server that cannot read the rest can still say to whom.
-      const { type, ...rest } = request;
-      this.#writer.send({ type, call_id: callId, op_id: opId, ...rest } as RequestFrame);
-      this.#waiting.set(opId, { callId, resolve, reject, since: performance.now() });
+      const opId = `${asker.id}#${this.#count++}`;
+      const waiting = { asker, request, resolve, reject, since: performance.now() };
+      asker.open.begin();
+      try {
+        // The ids come first: a server that cannot read the rest can still say to whom.
+        const { type, ...rest } = request;
+        this.#writer.send({ type, call_id: asker.id, op_id: opId, ...rest } as RequestFrame);
+      } catch (error) {
+        refuse(waiting, error);
+        return;
+      }
+      this.#waiting.set(opId, waiting);
     });
   }
 
@@ -47,22 +62,26 @@ export class HostRequests {
     const waiting = this.#waiting.get(opId);
     if (waiting === undefined) return;
     this.#waiting.delete(opId);
-    if (frame.error === undefined) waiting.resolve(frame.data);
-    else waiting.reject(codedError(frame.error.code ?? "UNKNOWN", frame.error.message ?? ""));
+    if (frame.error !== undefined) {
+      refuse(waiting, codedError(frame.error.code ?? "UNKNOWN", frame.error.message ?? ""));
+      return;
+    }
+    waiting.asker.open.end();
+    waiting.resolve(frame.data);
   }
 
   /** What this call waits for will not come. */
   rejectCall(callId: string, reason: Error): void {
     for (const [opId, waiting] of this.#waiting) {
-      if (waiting.callId !== callId) continue;
+      if (waiting.asker.id !== callId) continue;
       this.#waiting.delete(opId);
-      waiting.reject(reason);
+      refuse(waiting, reason);
     }
   }
 
   /** The server is gone: nobody will be answered any more. */
   rejectAll(reason: string): void {
-    for (const waiting of this.#waiting.values()) waiting.reject(new Error(reason));
+    for (const waiting of this.#waiting.values()) refuse(waiting, new Error(reason));
     this.#waiting.clear();
   }
 
@@ -71,9 +90,14 @@ export class HostRequests {
     for (const [opId, waiting] of this.#waiting) {
       if (waiting.since > oldest) return;
       this.#waiting.delete(opId);
-      waiting.reject(new Error(`The server did not answer within ${ANSWER_TIMEOUT_MS / 1000} s`));
+      refuse(waiting, new Error(`The server did not answer within ${ANSWER_TIMEOUT_MS / 1000} s`));
     }
   }
+}
+
+function refuse({ asker, request, reject }: Waiting, error: unknown): void {
+  asker.open.refuse(request, error);
+  reject(error);
 }
 
 /** An error whose code and message are meant for the caller. */

@@ -8,6 +8,7 @@
 import { entriesOf, type LoadedFolder, loadFunctions } from "./discovery";
 import { guardProcess } from "./guard";
 import { Invoker } from "./invoke";
+import { watchRejections } from "./open-requests";
 import { LineSplitter, parseHostFrame } from "./protocol";
 import { HostRequests } from "./rpc";
 import { providePackages } from "./self-import";
@@ -17,6 +18,7 @@ const STDOUT = 1;
 
 async function main(directory: string): Promise<void> {
   guardProcess();
+  watchRejections();
   providePackages(directory);
   const writer = new FrameWriter(STDOUT);
   let loaded: LoadedFolder;

@@ -15,6 +15,7 @@ from pylon_core.clock import SystemClock
 from pylon_core.diagnostics import Diagnostic, Severity, Span
 from pylon_core.manifest import MANIFEST_FILE, AppManifest, ManifestError, parse_manifest
 from pylon_runtime.config import FUNCTIONS_DIR
+from pylon_runtime.entry_file import ENTRY_FILE
 from pylon_runtime.function_launch import StartFailed
 from pylon_runtime.logs import configure_logs
 
@@ -62,11 +63,19 @@ def _read(path: Path) -> AppManifest:
             severity=Severity.ERROR,
             code="MANIFEST_READ_FAILED",
             message=f"{path} cannot be read.",
-            hint=error.strerror,
+            hint=_way_out(path) if isinstance(error, FileNotFoundError) else error.strerror,
             span=Span(file=str(path)),
         )
         raise ManifestError([problem]) from error
     return parse_manifest(text, str(path))
+
+
+def _way_out(path: Path) -> str:
+    """Of there being no manifest."""
+    entry = path.parent / ENTRY_FILE
+    if entry.is_file():
+        return f"{ENTRY_FILE} builds it: run `pylon dev`, or `pylon codegen {entry} --out {path}`, first."
+    return f"Name the folder of an app that has a {MANIFEST_FILE}; `pylon dev` makes one of an {ENTRY_FILE}."
 
 
 def _functions(output: Output, app: Path, folder: Path | None, out: Path | None) -> FunctionFiles | None:

@@ -19,13 +19,16 @@ from msgspec.structs import replace as replace_members
 from pylon_cli import watching
 from pylon_cli.app_source import AppSource, entry_member
 from pylon_cli.banner import show_banner, summary
+from pylon_cli.changed_files import ChangedFiles
 from pylon_cli.codegen.keeper import ClientKeeper
 from pylon_cli.codegen.writing import write_client_beside
+from pylon_cli.declared_names import declared_internal_functions
 from pylon_cli.env_files import EnvFiles
 from pylon_cli.function_files import python_modules
 from pylon_cli.once import run_once
 from pylon_cli.output import Output, diagnostics_of, problem
 from pylon_cli.serving import app_folder, await_next, environment, stop_signals, tune_process
+from pylon_cli.watching import Watched
 from pylon_core.clock import SystemClock
 from pylon_core.diagnostics import Diagnostic, Span
 from pylon_core.errors import PylonError
@@ -104,6 +107,8 @@ class _DevSession:
         self._steps: SimpleQueue[Step | None] = SimpleQueue()
         self._app: Application | None = None
         self._client = self._client_keeper()
+        self._function_files = self._files_of_functions()
+        self._changed_files = ChangedFiles(self._folder.root, self._function_files)
         self._next: _Beginning | None = None
         self._is_stopping = False
         self._rebuild = 0
@@ -113,7 +118,7 @@ class _DevSession:
     def run(self) -> _Beginning | None:
         """How to begin anew, if that is wanted."""
         with stop_signals(self._ask_to_stop):
-            watcher = self._watcher()
+            watcher = watching.Watcher(*self._function_files, *self._other_files())
             try:
                 self._start(self._beginning.loaded or self._source.load(self._config))
                 self._save()
@@ -143,21 +148,19 @@ class _DevSession:
                 if not self._is_stopping:
                     self._report(error)
 
-    def _watcher(self) -> watching.Watcher:
+    def _files_of_functions(self) -> tuple[Watched, ...]:
+        root, changed = self._folder.root, partial(self._steps.put, self._functions_changed)
+        return (
+            watching.tree("functions", self._folder.functions(self._config), changed),
+            watching.files("modules", root, partial(python_modules, root), changed),
+        )
+
+    def _other_files(self) -> tuple[Watched, ...]:
         later = self._steps.put
         env_files = self._surroundings.env_files.paths
-        return watching.Watcher(
+        return (
             watching.files(
                 "manifest", self._folder.root, self._source.files, partial(later, self._manifest_changed)
-            ),
-            watching.tree(
-                "functions", self._folder.functions(self._config), partial(later, self._functions_changed)
-            ),
-            watching.files(
-                "modules",
-                self._folder.root,
-                partial(python_modules, self._folder.root),
-                partial(later, self._functions_changed),
             ),
             watching.files(
                 "environment", env_files[0].parent, lambda: env_files, partial(later, self._environment_changed)
@@ -225,7 +228,8 @@ class _DevSession:
             self._functions_changed()
         elif app is self._app:
             if problem is not None:
-                raise problem
+                raise PylonError(problem.code, problem.message, hint=self._changed_files.hint())
+            self._changed_files.started()
             self._announce(app.loaded)
             self._renew_client()
             self._tell_problems(app, app.functions.problems(app.clock.monotonic()))
@@ -302,9 +306,15 @@ class _DevSession:
         )
 
     def _tell_problems(self, app: Application, problems: Sequence[FileProblem]) -> None:
-        if app is self._app and problems:
-            folder = app.config.functions_dir
-            self._output.diagnostics([_in_words(problem, folder) for problem in problems])
+        if app is not self._app:
+            return
+        folder = app.config.functions_dir
+        found = [
+            *(_in_words(problem, folder) for problem in problems),
+            *declared_internal_functions(app.loaded.manifest, app.functions.registry()),
+        ]
+        if found:
+            self._output.diagnostics(found)
 
     def _report(self, error: PylonError) -> None:
         self._rebuild += 1

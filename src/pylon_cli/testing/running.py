@@ -1,6 +1,7 @@
 """Running one file of tests against a server of its own, which nothing else talks to.
 
-Main thread only. What the tests and the server were started as dies with it.
+Main thread only. What the tests and the server were started as dies with it; when it is interrupted, both are
+first asked to end.
 """
 
 import os
@@ -25,6 +26,9 @@ from pylon_runtime.testing import InMemoryServer
 URL_VARIABLE = "PYLON_TEST_URL"
 TOKEN_VARIABLE = "PYLON_TEST_ADMIN_TOKEN"
 _STDERR = 2
+_HEED_S = 0.5
+"""How long tests have to heed a Ctrl-C that the terminal sent them as well."""
+_END_S = 10.0
 _NOTHING_COLLECTED = 5
 """pytest's exit code for a file without tests, which is no failure of any."""
 _HERE = Path(pylon_functions.__file__).resolve().parent
@@ -75,13 +79,20 @@ class Runner:
             URL_VARIABLE: server.url,
             TOKEN_VARIABLE: server.admin_token,
         }
-        return subprocess.run(
-            command, cwd=self._app.root, env=environ, stdout=self._stdout, check=False
-        ).returncode
+        process = subprocess.Popen(command, cwd=self._app.root, env=environ, stdout=self._stdout)
+        try:
+            return process.wait()
+        except BaseException:
+            _end(process)
+            raise
 
     def _command(self, file: CaseFile) -> list[str]:
         path = str(self._app.root / file.name)
         if file.language is Language.PYTHON:
+            if find_spec("pytest") is None:
+                install = f"Install it beside pylon: {sys.executable} -m pip install pytest"
+                message = f"pytest is not installed; it runs {file.name}."
+                raise PylonError("PYTEST_NOT_FOUND", message, hint=install)
             return [*dying_with_parent(), sys.executable, "-m", "pytest", path]
         bun = find_bun(self._environ)
         if bun is None:
@@ -92,5 +103,10 @@ class Runner:
         return [*dying_with_parent(), str(bun), "test", *options, "--", path]
 
 
-def has_pytest() -> bool:
-    return find_spec("pytest") is not None
+def _end(process: "subprocess.Popen[bytes]") -> None:
+    for patience_s, insist in ((_HEED_S, process.terminate), (_END_S, process.kill)):
+        try:
+            process.wait(patience_s)
+        except subprocess.TimeoutExpired:
+            insist()
+    process.wait()

@@ -54,7 +54,7 @@ class Channel:
         """Raises TypeError or the like, before anything is written, for what is no JSON."""
         if not self._is_ours:
             raise RuntimeError("a forked process cannot speak to the server")
-        unsent = memoryview(_encoder.encode(frame) + b"\n")
+        unsent = memoryview(_line(frame))
         with self._writing:
             while unsent:
                 unsent = unsent[os.write(self._write_fd, unsent) :]
@@ -93,3 +93,22 @@ class Channel:
             answers = [answer for waiting_call, answer in self._waiting.values() if waiting_call == call_id]
         for answer in answers:
             answer.put(CallAbandonedError())
+
+
+def _line(frame: Mapping[str, Any]) -> bytes:
+    try:
+        return _encoder.encode(frame) + b"\n"
+    except UnicodeEncodeError:
+        return _encoder.encode(_well_formed(msgspec.to_builtins(frame))) + b"\n"
+
+
+def _well_formed(value: Any) -> Any:
+    """Half a surrogate pair is no character, so no text can say it: it becomes U+FFFD, as in TypeScript."""
+    match value:
+        case str():
+            return value.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+        case dict():
+            return {_well_formed(name): _well_formed(member) for name, member in value.items()}
+        case list() | tuple():
+            return [_well_formed(element) for element in value]
+    return value

@@ -15,7 +15,7 @@ import msgspec
 from pylon_functions.python.call import Call
 from pylon_functions.python.channel import Channel
 from pylon_functions.python.context import ActionContext, Context, MutationContext, QueryContext
-from pylon_functions.python.errors import CallAbandonedError, FunctionError
+from pylon_functions.python.errors import CallAbandonedError, FunctionError, is_error_code
 from pylon_functions.python.loading import LoadedFunction, Registry
 from pylon_functions.python.traces import of_the_app, tell
 from pylon_functions.python.wire import CallFrame
@@ -68,7 +68,7 @@ class Invoker:
             self._return(function, frame, value)
         except FunctionError as error:
             call.end()
-            self._fail(frame, _text(error.code) or "HANDLER_ERROR", _text(error.message) or "Handler error")
+            self._refuse(function, frame, error)
         except BaseException as error:  # noqa: BLE001 - the top of a handler: its text is for the operator alone
             call.end()
             tell(f'"{function.name}" raised:\n{of_the_app(error)}')
@@ -84,6 +84,13 @@ class Invoker:
         except (TypeError, ValueError, OverflowError, RecursionError, msgspec.EncodeError) as error:
             tell(f'What "{function.name}" returned cannot be sent as JSON: {error}')
             self._fail(frame, "HANDLER_ERROR", "Internal handler error")
+
+    def _refuse(self, function: LoadedFunction, frame: CallFrame, error: FunctionError) -> None:
+        if is_error_code(error.code):
+            self._fail(frame, error.code, str(error.message or "Handler error"))
+            return
+        tell(f'"{function.name}" raised an error whose code is none, {error.code!r:.100}:\n{of_the_app(error)}')
+        self._fail(frame, "HANDLER_ERROR", "Internal handler error")
 
     def _fail(self, frame: CallFrame, code: str, message: str) -> None:
         self._channel.send({"type": "error", "call_id": frame.call_id, "code": code, "message": message})
@@ -105,8 +112,3 @@ def _ended_once(run: Callable[[], Any]) -> Any:
     finally:
         if os.getpid() != process:
             os._exit(0)
-
-
-def _text(value: object) -> str:
-    """Text that can be sent, of what a handler put into its error."""
-    return str(value or "").encode(errors="replace").decode()

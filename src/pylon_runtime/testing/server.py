@@ -57,6 +57,7 @@ class InMemoryServer:
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=log,
+                start_new_session=True,  # a Ctrl-C in the terminal is for who started it, and stops it
             )
         try:
             self.url = f"http://127.0.0.1:{self._await_port()}"

@@ -115,6 +115,21 @@ def test_a_manifest_that_is_not_there(run: Run, tmp_path: Path) -> None:
     assert outcome.json[0]["span"] == {"file": str(missing)}
 
 
+@pytest.mark.parametrize(
+    ("files", "way_out"), [(["app.ts"], "run `pylon dev`, or `pylon codegen "), ([], "Name the folder of an app")]
+)
+def test_an_app_without_a_manifest_learns_how_to_get_one(
+    run: Run, tmp_path: Path, files: list[str], way_out: str
+) -> None:
+    for file in files:
+        (tmp_path / file).touch()
+
+    outcome = run("codegen", "client", tmp_path, "--json")
+
+    assert outcome.json[0]["code"] == "MANIFEST_READ_FAILED"
+    assert way_out in outcome.json[0]["hint"]
+
+
 def test_a_manifest_that_is_none_leaves_the_old_client(run: Run, shop: Path) -> None:
     out = shop.parent / "client.ts"
     out.write_text("old")

@@ -8,7 +8,12 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 
 const STOP_MS = 10_000;
+const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
 const LOG_CHARACTERS_MAX = 1 << 20;
+
+/** The servers that run: how to stop each. */
+const running = new Set<() => Promise<void>>();
+let isEnding = false;
 
 export interface RunningServer {
   readonly url: string;
@@ -29,17 +34,30 @@ export async function spawnServer(
   const child = spawn(program, [...words, "start", app, "--json"], {
     env: { ...process.env, ...environment(folder, adminToken), ...env },
     stdio: ["ignore", "pipe", "pipe"],
+    detached: true, // a Ctrl-C in the terminal is for the tests, which stop it
   });
   const log = keepLog(child);
   const kill = () => child.kill("SIGKILL");
   process.once("exit", kill);
-  const ended = new Promise<void>((resolve) => child.once("close", () => resolve()));
-  void ended.then(() => {
+  const ended = new Promise<void>((resolve) => child.once("close", () => resolve())).then(() => {
     process.removeListener("exit", kill);
+    running.delete(end);
     rmSync(folder, { recursive: true, force: true });
   });
+  let stopping: Promise<void> | undefined;
+  const end = () => (stopping ??= stop(child, ended));
+  if (running.size === 0) for (const signal of SIGNALS) process.once(signal, () => endAll(signal));
+  running.add(end);
   const port = await portOf(child, log);
-  return { url: `http://127.0.0.1:${port}`, adminToken, log, stop: () => stop(child, ended) };
+  return { url: `http://127.0.0.1:${port}`, adminToken, log, stop: end };
+}
+
+/** The tests are told to end: so are their servers, in order, and then the tests do. */
+async function endAll(signal: NodeJS.Signals): Promise<void> {
+  if (isEnding) return;
+  isEnding = true;
+  await Promise.all(Array.from(running, (end) => end()));
+  process.kill(process.pid, signal);
 }
 
 function environment(folder: string, adminToken: string): { readonly [name: string]: string } {
