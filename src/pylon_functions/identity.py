@@ -40,6 +40,4 @@ def decode_identity(kept: msgspec.Raw | None) -> AuthContext:
     if kept is None:
         return ANONYMOUS
     who = _decoder.decode(kept)
-    return without_admin(
-        AuthContext(who.user_id, is_guest=who.is_guest, tenant_id=who.tenant_id, roles=who.roles)
-    )
+    return without_admin(AuthContext(who.user_id, is_guest=who.is_guest, tenant_id=who.tenant_id, roles=who.roles))

@@ -72,4 +72,5 @@ def usable(functions: Iterable[FunctionDefinition]) -> tuple[Registry, tuple[Fil
 def _reserved(function: FunctionDefinition) -> FileProblem:
     file = None if function.options is None else function.options.file
     rule = f'"{function.name}"' if function.name in NOT_CALLED else f'what begins with "{SERVER_JOBS}"'
-    return FileProblem(file or "", None, f'The function "{function.name}" is left out: {rule} is the server\'s own.')
+    message = f'The function "{function.name}" is left out: {rule} is the server\'s own.'
+    return FileProblem(file or "", None, message)

@@ -66,9 +66,7 @@ class Runner:
     def __init__(self, channel: Channel) -> None:
         self._channel = channel
         self._lines = LineSplitter()
-        self._answered: list[
-            tuple[str, bytes]
-        ] = []  # not sent yet; the reading thread's
+        self._answered: list[tuple[str, bytes]] = []  # not sent yet; the reading thread's
         self._answered_bytes = 0
         self._lock = threading.Lock()
         self._state = _State.STARTING

@@ -19,9 +19,6 @@ from pylon_router.table import Route
 TRACES_DEFAULT = 50
 TRACES_MAX = 500
 
-_RESERVED = frozenset({"traces"})
-"""Names that no function is called by, because they are of other URLs."""
-
 
 def list_functions(ctx: RouterContext, call: Call) -> Response:
     require_admin(call)
@@ -39,8 +36,6 @@ def call_function(ctx: RouterContext, call: Call) -> Answer:
     (name,) = call.args
     caller = call.caller
     functions = running_functions(ctx)
-    if name in _RESERVED:
-        raise PylonError("FN_NOT_FOUND", f'Function "{name}" is not registered')
     functions.find(name)
     args = _arguments(call.body)
     admit(ctx, f"{name}::{caller.auth.user_id or caller.address or 'anon'}", f'Function "{name}"')

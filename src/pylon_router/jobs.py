@@ -175,25 +175,28 @@ def _run_at_ms(body: Mapping[str, Any], now_ms: float) -> int:
 
 
 def _milliseconds(body: Mapping[str, Any], member: str) -> int | None:
-    value = body.get(member)
-    if value is None:
+    if body.get(member) is None:
         return None
-    if not _is_number(value) or not 0 <= value <= LATEST_MS:
+    value = _number(body[member])
+    if value is None or not 0 <= value <= LATEST_MS:
         raise PylonError("INVALID_ARGS", f'"{member}" of a job is a number of milliseconds, 0 to {LATEST_MS}.')
     return math.ceil(value)
 
 
-def _seconds_ms(value: Any) -> int:
-    return math.ceil(1000 * min(value, LATEST_MS)) if _is_number(value) and value > 0 else 0
+def _seconds_ms(given: Any) -> int:
+    value = _number(given)
+    return 0 if value is None else math.ceil(1000 * min(max(value, 0), LATEST_MS))
 
 
-def _retries(value: Any) -> int:
-    is_count = _is_number(value) and value >= 0 and (isinstance(value, int) or value.is_integer())
-    return min(int(value), RETRIES_MAX) if is_count else RETRIES_DEFAULT
+def _retries(given: Any) -> int:
+    value = _number(given)
+    if value is None or value < 0 or value % 1:
+        return RETRIES_DEFAULT
+    return int(min(value, RETRIES_MAX))
 
 
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
+def _number(value: Any) -> float | None:
+    return value if isinstance(value, int | float) and not isinstance(value, bool) else None
 
 
 def _queue(value: Any) -> str:
@@ -210,7 +213,8 @@ def _unique_key(value: Any) -> str | None:
         raise PylonError("INVALID_ARGS", 'The "unique_key" of a job is a text.')
     _check_name('"unique_key" of a job', value)
     if value.startswith(JOB_KEYS):
-        raise PylonError("INVALID_ARGS", f'Values of "unique_key" that begin with "{JOB_KEYS}" are the server\'s own.')
+        message = f'A "unique_key" that begins with "{JOB_KEYS}" is the server\'s own.'
+        raise PylonError("INVALID_ARGS", message)
     return value
 
 

@@ -12,7 +12,7 @@ DAY_MS = 86_400_000
 
 
 class Sweeper:
-    """``forget`` is told what time it is, in milliseconds, and removes a batch: how many; 0 when nothing is left."""
+    """``forget`` is told the time in milliseconds, and removes a batch: how many; 0 when nothing is left."""
 
     def __init__(self, forget: Callable[[int], int], clock: Clock) -> None:
         self._forget = forget

@@ -136,6 +136,7 @@ def test_an_attempt_that_is_over_changes_nothing(world: JobWorld) -> None:
 
     assert not world.jobs.complete(stale)
     assert not world.jobs.fail(stale, "late", 0)
+    assert not world.jobs.bury(stale, "late")
     assert not world.jobs.give_back(stale)
     assert not world.jobs.report(stale, msgspec.Raw(b"1"))
     with pytest.raises(JobLost):

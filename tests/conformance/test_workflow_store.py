@@ -12,6 +12,7 @@ from msgspec.structs import replace
 from structlog.testing import capture_logs
 
 from pylon_core.errors import PylonError
+from pylon_functions.workflows import CANCEL_JOB, EVENT_JOB, START_JOB
 from pylon_http import DataError, JobLost, Response
 from pylon_http.jobs import JobStatus
 from pylon_http.workflows import (
@@ -22,8 +23,10 @@ from pylon_http.workflows import (
     WorkflowStatus,
     WorkflowStep,
 )
-from pylon_runtime.jobs import Attempt, Hopeless, NotNow
+from pylon_runtime.jobs import Attempt, Handlers, Hopeless, NotNow
+from pylon_runtime.jobs.handlers import no_handler
 from pylon_runtime.workflows import engine as engine_module
+from pylon_runtime.workflows import requests
 from pylon_runtime.workflows.engine import WorkflowEngine
 from pylon_runtime.workflows.runners import PassInterrupted, RunnerAbsent, RunnerAway
 from pylon_storage.workflows import SqlWorkflowStore
@@ -453,6 +456,72 @@ def test_what_takes_long_without_resting_lets_others_have_their_turn(rig: Rig) -
     assert rig.jobs.counts() == {JobStatus.PENDING: 1}
 
 
+def test_nobody_outside_tells_of_the_end_of_a_child(rig: Rig) -> None:
+    workflow_id = rig.start({"action": "child", "workflow": "onboard", "input": {}})
+    rig.work()
+    waiting_for = rig.find(workflow_id).waiting_for
+    assert waiting_for is not None
+
+    for ask in (rig.engine.send, rig.engine.deliver):
+        with pytest.raises(PylonError, match="cannot begin with 'child:'"):
+            ask(workflow_id, waiting_for, Raw(b'{"status":"Completed","output":1,"error":null}'))
+
+    assert rig.find(workflow_id).waiting_for == waiting_for
+
+
+def test_a_value_from_outside_that_is_too_large_is_refused(rig: Rig) -> None:
+    fits, large = (Raw(b'"' + b"x" * ((1 << 20) - 2 + more) + b'"') for more in (0, 1))
+    workflow_id = rig.engine.start("onboard", fits)
+    assert rig.engine.send(workflow_id, "ok", fits)
+
+    for ask in (
+        lambda: rig.engine.start("onboard", large),
+        lambda: rig.engine.begin(MISSING, "onboard", large),
+        lambda: rig.engine.send(workflow_id, "ok", large),
+        lambda: rig.engine.deliver(workflow_id, "ok", large),
+    ):
+        with pytest.raises(PylonError) as refused:
+            ask()
+        assert refused.value.status == 413
+
+
+@pytest.mark.parametrize(
+    ("workflow_id", "name"),
+    [
+        ("wf_1", "onboard"),
+        ("wf_FFFFFFFFFFFFFFFF", "onboard"),
+        (MISSING, ""),
+        (MISSING, "a\0b"),
+        (MISSING, "x" * 201),
+    ],
+)
+def test_what_a_row_of_the_table_asks_for_is_checked_again(rig: Rig, workflow_id: str, name: str) -> None:
+    with pytest.raises(PylonError) as refused:
+        rig.engine.begin(workflow_id, name, Raw(b"{}"))
+
+    assert refused.value.code == "WORKFLOW_START_FAILED"
+    assert not rig.engine.page(None, None, 10).instances
+
+
+@pytest.mark.parametrize("odd", ["", "wf_\0", "wf_FFFFFFFFFFFFFFFF", MISSING + "\n", MISSING + "0"])
+def test_an_id_that_cannot_be_finds_nothing(rig: Rig, odd: str) -> None:
+    rig.start()
+
+    assert rig.engine.find(odd) is None
+    assert not rig.engine.page(None, odd, 10).instances
+    assert not rig.engine.send(odd, "ok", Raw(b"1"))
+
+
+@pytest.mark.parametrize("name", [START_JOB, EVENT_JOB, CANCEL_JOB])
+def test_a_request_that_asks_for_nothing_is_hopeless(rig: Rig, name: str) -> None:
+    handlers = Handlers(no_handler)
+    requests.register(handlers, rig.engine, rig.clock)
+    rig.add(name, payload=Raw(b'{"id":7}'))
+
+    with pytest.raises(Hopeless):
+        handlers.find(name)(Attempt(rig.claim(), 0.0, rig.jobs))
+
+
 def test_a_history_ends_somewhere(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(engine_module, "STEPS_MAX", 5)
     rig.runner.max_retries = 0
@@ -476,6 +545,22 @@ def test_sleeps_count_towards_the_limit(rig: Rig, monkeypatch: pytest.MonkeyPatc
 
     instance = rig.find(workflow_id)
     assert (instance.status, instance.current_step) == (WorkflowStatus.FAILED, 6)
+
+
+def test_failed_tries_count_towards_the_limit(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engine_module, "STEPS_MAX", 3)
+    workflow_id = rig.start(FAIL, FAIL, done("a"), FAIL, done("b"))
+    while rig.work() and not rig.find(workflow_id).status.is_final:
+        rig.advance_to_due()
+
+    instance = rig.find(workflow_id)
+    assert [step.status for step in instance.steps[:4]] == [
+        StepStatus.FAILED,
+        StepStatus.FAILED,
+        StepStatus.COMPLETED,
+        StepStatus.FAILED,
+    ]
+    assert "at most 3 steps" in str(instance.steps[4].error)
 
 
 def test_children_of_children_end_somewhere(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -514,9 +599,12 @@ def test_a_job_that_carries_no_workflow_is_hopeless(rig: Rig, payload: bytes) ->
         rig.engine.carry_on(Attempt(claimed, 0.0, rig.jobs))
 
 
-def test_who_has_a_workflow_cannot_be_known_while_all_are_away(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("away", [RunnerAbsent, RunnerAway])
+def test_who_has_a_workflow_cannot_be_known_while_all_are_away(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch, away: type[Exception]
+) -> None:
     def find(_name: str) -> None:
-        raise RunnerAbsent("restarting")
+        raise away("restarting")
 
     monkeypatch.setattr(rig.runner, "find", find)
 
@@ -525,6 +613,9 @@ def test_who_has_a_workflow_cannot_be_known_while_all_are_away(rig: Rig, monkeyp
     response = Response.error(refused.value)
     assert (response.status, refused.value.code) == (503, "WORKFLOW_START_FAILED")
     assert ("Retry-After", "1") in response.headers
+    with pytest.raises(PylonError) as hopeless:
+        rig.engine.start("x" * 201, Raw(b"{}"))
+    assert hopeless.value.status == 400
 
 
 def test_a_workflow_may_have_as_many_steps_as_are_allowed(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -11,8 +12,7 @@ from pylon_auth.context import ADMIN, ANONYMOUS, AuthContext
 from pylon_core import jsontext
 from pylon_core.errors import PylonError
 from pylon_functions.identity import decode_identity, encode_identity, without_admin
-from pylon_functions.scheduling import LATEST_MS
-from pylon_http.jobs import JobPriority, JobStatus, NewJob
+from pylon_http.jobs import LATEST_MS, JobPriority, JobStatus, NewJob
 from tests.pylon_functions.job_rig import NOW_MS, Rig
 from tests.pylon_functions.scripted_child import Frame
 
@@ -233,7 +233,10 @@ def test_a_row_that_names_the_administrator_names_nobody() -> None:
     [
         (ADMIN, ANONYMOUS),
         (AuthContext("__admin__", tenant_id="acme"), ANONYMOUS),
-        (AuthContext("boss", is_admin=True, roles=("admin",), tenant_id="acme"), AuthContext("boss", tenant_id="acme")),
+        (
+            AuthContext("boss", is_admin=True, roles=("admin",), tenant_id="acme"),
+            AuthContext("boss", tenant_id="acme"),
+        ),
         (ALICE, ALICE),
         (ANONYMOUS, ANONYMOUS),
     ],

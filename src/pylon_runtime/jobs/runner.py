@@ -43,7 +43,7 @@ BEAT_S = 5.0
 SILENT_MS = 30_000
 EVERYBODY_MS = -(1 << 50)
 """However lately they were heard of."""
-FRAMES_LOGGED = 20
+FRAMES_LOGGED = 12
 """The innermost of each trace."""
 OVERDUE_S = 15.0
 """How long a handler may go on behind its deadline, until its attempt is given up."""
@@ -233,8 +233,8 @@ class JobRunner:
             self._fail(attempt, str(error))
         except PylonError as error:
             self._fail(attempt, f"{error.code}: {error.message}")
-        except Exception as error:
-            log.error("job_handler_failed", job=job.id, name=job.name, exception=_trace(error))
+        except Exception as error:  # noqa: BLE001 - a handler may raise anything; it is logged
+            self._log_broken(attempt, error)
             self._fail(attempt, f"{type(error).__name__}: {error}")
         else:
             if not attempt.is_completed:
@@ -261,6 +261,11 @@ class JobRunner:
     def _log_failure(self, attempt: Attempt, error: str) -> None:
         job = attempt.job
         log.info("job_failed", job=job.id, name=job.name, attempt=job.retry_count + 1, error=error_text(error))
+
+    def _log_broken(self, attempt: Attempt, error: Exception) -> None:
+        job = attempt.job
+        trace = "".join(traceback.format_exception(error, limit=-FRAMES_LOGGED))
+        log.error("job_handler_failed", job=job.id, name=job.name, exception=error_text(trace))
 
     def _pause_s(self, retries: int) -> float:
         return self._jitter() * min(BACKOFF_S_MAX, BACKOFF_S * 2.0 ** min(retries, 30))
@@ -322,7 +327,3 @@ class JobRunner:
 
     def _now_ms(self) -> int:
         return self._clock.now_ns() // 1_000_000
-
-
-def _trace(error: Exception) -> str:
-    return error_text("".join(traceback.format_exception(error, limit=-FRAMES_LOGGED)))

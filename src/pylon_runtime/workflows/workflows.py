@@ -7,10 +7,10 @@ from typing import Protocol
 from pylon_core.clock import Clock
 from pylon_functions.host import FunctionHost
 from pylon_http.workflows import WorkflowStore
+from pylon_runtime.sweeping import Sweeper
 from pylon_runtime.workflow_config import WorkflowConfig
 from pylon_runtime.workflows.engine import WorkflowEngine
 from pylon_runtime.workflows.runners import FunctionsRunner, PassRunner
-from pylon_runtime.sweeping import Sweeper
 from pylon_runtime.workflows.sweeping import workflow_sweeper
 
 

@@ -90,11 +90,24 @@ def test_a_delayed_job_begins_when_it_is_due_and_not_before(rig: Rig) -> None:
 
 def test_an_idle_runner_hardly_asks_the_database(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
     looks = _counted(monkeypatch, rig.jobs, "next_due_ms")
-    with rig.running():
-        until(lambda: looks, "the first look")
-        time.sleep(0.3)
+    naps: list[float | None] = []
+    runner = rig.runner()
+    wait = runner._wake.wait
+
+    def nap(seconds: float | None = None) -> bool:
+        naps.append(seconds)
+        return wait(seconds)
+
+    monkeypatch.setattr(runner._wake, "wait", nap)
+    runner.start()
+    try:
+        until(lambda: naps, "it to go to sleep")
+    finally:
+        runner.stop(CLOCK.monotonic() + 10)
 
     assert len(looks) == 1
+    assert naps[0] is not None
+    assert naps[0] > runner_module.LOOK_S - 5
 
 
 def test_two_thousand_delayed_jobs_run_by_priority(rig: Rig) -> None:
@@ -184,6 +197,26 @@ def test_what_is_hopeless_is_dead_at_once_and_its_error_is_cut(rig: Rig) -> None
     assert [line["error"] for line in logged if line["event"] == "job_failed"] == [job.error]
 
 
+def test_the_trace_of_a_handler_that_breaks_is_logged_up_to_a_bound(rig: Rig) -> None:
+    def deeper(levels: int) -> None:
+        if levels == 0:
+            raise ValueError("y" * (2 << 20))
+        and_deeper(levels)
+
+    def and_deeper(levels: int) -> None:  # frames that are the same are told once
+        deeper(levels - 1)
+
+    rig.handlers.register("deep", lambda _attempt: deeper(200))
+    with capture_logs() as logged, rig.running():
+        rig.ends(rig.add("deep", max_retries=0), "dead")
+
+    (line,) = [line for line in logged if line["event"] == "job_handler_failed"]
+    assert len(line["exception"]) == 4_000
+    assert "in deeper" in line["exception"]
+    assert "ValueError: yyy" in line["exception"]
+    assert "exc_info" not in line
+
+
 def test_a_lost_job_is_left_alone(rig: Rig) -> None:
     begun = threading.Event()
 
@@ -231,23 +264,23 @@ def test_progress_can_be_seen_while_the_job_runs(rig: Rig) -> None:
 
 def test_no_more_jobs_run_at_once_than_there_are_hands(rig: Rig) -> None:
     running, most = set[str](), list[int]()
-    lock = threading.Lock()
+    lock, together = threading.Lock(), threading.Barrier(3)
 
     def crowds(attempt: Attempt) -> None:
         with lock:
             running.add(attempt.job.id)
             most.append(len(running))
-        time.sleep(0.002)
+        together.wait(10)
         with lock:
             running.discard(attempt.job.id)
 
     rig.handlers.register("crowds", crowds)
-    jobs = [rig.add("crowds") for _ in range(40)]
+    jobs = [rig.add("crowds", max_retries=0) for _ in range(39)]
     with rig.running(hands=3):
         for job_id in jobs:
             rig.ends(job_id, "completed")
 
-    assert max(most) <= 3
+    assert max(most) == 3
 
 
 def test_stopping_lets_what_runs_end_and_gives_back_the_rest(rig: Rig) -> None:

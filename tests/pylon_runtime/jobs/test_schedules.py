@@ -111,8 +111,13 @@ def test_a_server_that_comes_back_within_the_minute_missed_nothing(world: JobWor
     assert stamps(world) == [5]
 
 
-def test_another_cron_expression_begins_now(world: JobWorld) -> None:
-    server(world, task(cron="0 0 1 1 *", catches_up=True)).enqueue_due()
+@pytest.mark.parametrize(
+    "before",
+    [{"cron": "0 0 1 1 *"}, {"timezone": "Asia/Kolkata"}, {"cron": "0 0 1 1 *", "timezone": "Europe/Berlin"}],
+    ids=["cron", "time zone", "both"],
+)
+def test_another_time_begins_now(world: JobWorld, before: dict[str, str]) -> None:
+    server(world, task(**before, catches_up=True)).enqueue_due()
     world.clock.now_ms += 10 * MINUTE
     changed = server(world, task(catches_up=True))
     changed.enqueue_due()
