@@ -1,14 +1,17 @@
 """Makes calls: finds a child that has the function, begins it, and begins it anew where that is right.
 
-A child that goes away takes no data with it, so a query or mutation is run once more; an action may have done
-something already. A database that cannot put a mutation in an order with others wants it done again: the call is
-given up and begun from the start of its handler.
+A database that cannot put a mutation in an order with others wants it done again: the call is given up and begun
+from the start of its handler.
 
-A call that did not answer in time has its child replaced. When that one does not move any more, any of its calls
-may be what keeps it: a query or mutation is then a *suspect*, the one whose time is over included, and is run
-again with no other beside it: first briefly, so that no suspect waits long for the others, then with all its time.
-The one to blame is late there too; the others are merely later than usual. An action cannot be tried: it waits to
-hear of another that is to blame, and when its own time is over first, that is how it ended.
+A child that goes away takes no data with it, so its queries and mutations are run again. A call that did not
+answer in time has its child replaced; when that one does not move any more, the same is true of its calls. Any of
+them may be what ended the child or keeps it from moving, the one whose time is over included: each is a *suspect*,
+and is run again with no other beside it: first briefly, so that no suspect waits long for the others, then with
+all its time. The one to blame is lost or late there too; the others are merely later than usual. Its function is
+remembered, and its next calls are run apart at once (``Offenders``).
+
+An action may have done something already, so it is not tried, but its next call is. Lost with a child that did not
+move, it waits to hear of another that is to blame, and when its own time is over first, that is how it ended.
 
 A mutation whose time went by while it waited for the database has time once more when another call was late
 meanwhile: that one may have kept the transaction for itself.
@@ -29,12 +32,13 @@ from pylon_functions.endings import CallEnded, CallerGone, CallTimedOut, OutOfTi
 from pylon_functions.identity import without_admin
 from pylon_functions.invocation import Invocation, OnceScope, Origin
 from pylon_functions.late_calls import LateCalls
+from pylon_functions.offenders import Offenders
 from pylon_functions.protocol import RunFunction
 from pylon_functions.registry import FunctionDefinition, FunctionKind, Registry
 from pylon_functions.runner import Runner
 from pylon_functions.serving import Serving
 from pylon_functions.traces import Trace, Traces
-from pylon_functions.workers import Workers
+from pylon_functions.workers import Turn, Workers
 from pylon_http import RerunRefused
 
 ATTEMPTS_MAX = 256
@@ -62,6 +66,7 @@ class Calls:
         self._traces = traces
         self._clock = clock
         self._late = LateCalls(clock)
+        self._offenders = Offenders(clock)
         self._numbers = itertools.count()
 
     def run(self, wanted: Invocation, deadline: float, outer: Conversation | None = None) -> msgspec.Raw:
@@ -72,6 +77,9 @@ class Calls:
         """
         begun = self._clock.monotonic()
         allowed_s = deadline - begun
+        if self._offenders.goes_apart(wanted.name):
+            self.find(wanted.name, wanted.kind, wanted.origin, deadline)
+            return self._try_apart(wanted, Turn.KNOWN, allowed_s, allowed_s, outer, None)
         may_run_again = True
         while True:
             runner = self._workers.pick(wanted.name, deadline)
@@ -84,11 +92,15 @@ class Calls:
                 if isinstance(ended, CallTimedOut):
                     self._workers.replace(runner)
                 if function.fn_type not in _NESTED_KINDS:
+                    if not isinstance(ended, OutOfTime):
+                        self._offenders.suspect(wanted.name)
                     if isinstance(ended, RunnerLost) and not self._is_cleared(runner, wanted, deadline):
                         raise CallTimedOut from None
                     raise
                 if self._is_suspect(ended, runner, outer):
                     break
+                if isinstance(ended, CallTimedOut):
+                    self._offenders.suspect(wanted.name)
                 if not may_run_again or not self._is_anothers_doing(ended, begun, outer):
                     raise
                 may_run_again = False
@@ -102,17 +114,12 @@ class Calls:
             case CallTimedOut():
                 return outer is None and not ended.was_alone and not runner.responds(self._clock)
             case RunnerLost():
-                return runner.has_strays and not (outer is not None and outer.runner.is_over)
+                return outer is None or not outer.runner.is_over
         return outer is None and not runner.responds(self._clock)
 
     def _is_anothers_doing(self, ended: CallEnded, begun: float, outer: Conversation | None) -> bool:
         """Whether a query or mutation lost its time by what is not its own doing."""
-        match ended:
-            case RunnerLost():
-                return outer is None or not outer.runner.is_over
-            case OutOfTime():
-                return outer is None and self._late.is_one_since(begun, NEWS_S)
-        return False
+        return isinstance(ended, OutOfTime) and outer is None and self._late.is_one_since(begun, NEWS_S)
 
     def _is_cleared(self, runner: Runner, wanted: Invocation, deadline: float) -> bool:
         """Whether an action that was lost with its child had no part in that, as far as is known in its time."""
@@ -132,17 +139,23 @@ class Calls:
         brief_s = max(BRIEF_S_MIN, allowed_s / BRIEF_PART)
         if brief_s < allowed_s:
             with suppress(CallTimedOut, OutOfTime):
-                return self._try_apart(wanted, brief_s, TURN_TIMES_BRIEF * allowed_s, outer, None)
-        return self._try_apart(wanted, allowed_s, TURN_TIMES_FULL * allowed_s, outer, shared)
+                return self._try_apart(wanted, Turn.BRIEF, brief_s, TURN_TIMES_BRIEF * allowed_s, outer, shared)
+        return self._try_apart(wanted, Turn.FULL, allowed_s, TURN_TIMES_FULL * allowed_s, outer, shared)
 
     def _try_apart(
-        self, wanted: Invocation, limit_s: float, turn_s: float, outer: Conversation | None, shared: Runner | None
+        self,
+        wanted: Invocation,
+        turn: Turn,
+        limit_s: float,
+        turn_s: float,
+        outer: Conversation | None,
+        shared: Runner | None,
     ) -> msgspec.Raw:
-        """``shared`` is the child that may be cleared by it, unless it is tried but briefly."""
+        """``shared`` is the child that the others of may be cleared by it."""
         end = float("inf") if outer is None else outer.deadline
         turn_at = min(self._clock.monotonic() + turn_s, end)
         while True:
-            with self._workers.isolated(wanted.name, turn_at, is_brief=shared is None) as runner:
+            with self._workers.isolated(wanted.name, turn_at, turn) as runner:
                 function = _find(runner.registry, wanted.name, wanted.kind, wanted.origin)
                 try:
                     return self._run_on(
@@ -150,9 +163,14 @@ class Calls:
                     )
                 except RunnerClosed:
                     continue
+                except RunnerLost:
+                    self._offenders.convict(wanted.name)
+                    raise
                 except CallTimedOut:
-                    if shared is not None and not runner.responds(self._clock):
-                        self._workers.blame(shared)
+                    if turn is not Turn.BRIEF and not runner.responds(self._clock):
+                        self._offenders.convict(wanted.name)
+                        if shared is not None:
+                            self._workers.blame(shared)
                     raise
 
     def find(self, name: str, kind: FunctionKind | None, origin: Origin, deadline: float) -> FunctionDefinition:

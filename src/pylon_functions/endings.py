@@ -45,6 +45,15 @@ class RunnerLost(CallEnded):
         super().__init__("RUNNER_EXITED", "The function's process ended before the function did.")
 
 
+class KeptOut(CallEnded):
+    """The function lately ended or blocked its process, and enough calls of it wait for one apart; not begun."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "RUNNER_EXITED", "This function keeps ending or blocking its process; too many calls of it wait."
+        )
+
+
 class RunnerClosed(PylonError):  # noqa: N818
     """The child takes no new calls; this one was not begun, so another child may have it."""
 

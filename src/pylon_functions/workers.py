@@ -1,10 +1,22 @@
 """What the host asks of the child processes, whatever language their functions are written in."""
 
+import enum
 from contextlib import AbstractContextManager
 from typing import Protocol
 
 from pylon_functions.registry import Registry
 from pylon_functions.runner import Runner
+
+
+class Turn(enum.Enum):
+    """In which order calls are given a process apart, and how many of them at once."""
+
+    BRIEF = enum.auto()
+    """A suspect that has but a part of its time."""
+    FULL = enum.auto()
+    """A suspect that has all of it."""
+    KNOWN = enum.auto()
+    """A call of a function that ended or blocked its process lately."""
 
 
 class Workers(Protocol):
@@ -21,11 +33,12 @@ class Workers(Protocol):
     def replace(self, runner: Runner) -> None:
         """A handler of this one did not answer in time: put another in its place, at once."""
 
-    def isolated(self, name: str, deadline: float, /, *, is_brief: bool) -> AbstractContextManager[Runner]:
+    def isolated(self, name: str, deadline: float, turn: Turn, /) -> AbstractContextManager[Runner]:
         """A runner that nobody else is given meanwhile and that nothing is at work in. There are a few; callers
-        that are brief are served before others, and in the order they came.
+        are served in the order of their turns, and else in that in which they came.
 
-        Raises as ``pick`` does, and ``OutOfTime`` when it was not this caller's turn before the deadline.
+        Raises as ``pick`` does, ``OutOfTime`` when it was not this caller's turn before the deadline, and
+        ``KeptOut`` when too many wait whose turn is ``KNOWN``.
         """
 
     def blame(self, runner: Runner, /) -> None:

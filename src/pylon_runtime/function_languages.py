@@ -3,16 +3,16 @@
 import sys
 
 from pylon_runtime.bun_locate import INSTALL_BUN, find_bun, find_runtime_script
-from pylon_runtime.function_launch import FunctionOptions, Language, StartFailed
+from pylon_runtime.function_launch import FunctionOptions, Language, NotConfigured
 
 
 def _bun(options: FunctionOptions, folder: str) -> list[str]:
     bun = find_bun(options.environ)
     if bun is None:
-        raise StartFailed(f"Bun was not found. {INSTALL_BUN}")
+        raise NotConfigured(f"Bun was not found. {INSTALL_BUN}")
     script = find_runtime_script(options.cwd, options.environ)
     if script is None:
-        raise StartFailed("its script runtime.ts was not found; PYLON_FUNCTIONS_RUNTIME can name it")
+        raise NotConfigured("its script runtime.ts was not found; PYLON_FUNCTIONS_RUNTIME can name it")
     # No installing, because a server must not fetch code for a mistyped import.
     return [str(bun), "run", "--no-install", str(script), folder]
 

@@ -31,8 +31,16 @@ class FunctionOptions:
 class StartFailed(Exception):  # noqa: N818 - a fact the supervisor acts on
     """Why no process can be started, as a sentence for the operator; names no paths, clients may see it."""
 
+    state = "does not start"
 
-class NothingToRun(StartFailed):
+
+class NotConfigured(StartFailed):
+    """There is no runtime, or no folder."""
+
+    state = "is not configured"
+
+
+class NothingToRun(NotConfigured):
     """The app has no functions in this language."""
 
 
@@ -45,7 +53,8 @@ class Language:
     """What is special about running functions in one language.
 
     ``command`` runs all of a folder; it is given the folder relative to the working directory, since some
-    published versions of the script for Bun take no absolute one. Raises ``StartFailed`` when there is no program.
+    published versions of the script for Bun take no absolute one. Raises ``NotConfigured`` when there is no
+    program.
     """
 
     name: str
@@ -73,7 +82,7 @@ class Launcher:
         """
         options, language = self._options, self.language
         if not options.folder.is_dir():
-            raise StartFailed("the functions folder (PYLON_FUNCTIONS_DIR) does not exist")
+            raise NotConfigured("the functions folder (PYLON_FUNCTIONS_DIR) does not exist")
         if not self.sources():
             raise NothingToRun(f"there are no {language.name} files in the functions folder")
         command = language.command(options, os.path.relpath(options.folder, options.cwd))

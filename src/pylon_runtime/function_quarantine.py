@@ -1,25 +1,31 @@
-"""Where suspects are run: calls each of which may have kept a process from moving.
+"""Where calls are run that may end a process or keep it from moving: suspects of that, and functions known for it.
 
 Each gets a process to itself, out of a few that are apart from those that serve, the *lanes*. Those that are
 tried briefly go first and may have every lane; those that have all their time may not, so that there is always one
-in which the innocent are soon done. Among equals the order is that in which they came.
+in which the innocent are soon done. Those of known functions come last, and have one lane at most. Among equals
+the order is that in which they came. A lane that is free is kept for a little, for the next.
 
 The condition of who owns it guards it: every method is called with that held.
 """
 
 from pylon_functions.runner import Runner
+from pylon_functions.workers import Turn
 from pylon_runtime.function_starts import Member
 
 LANES_MAX = 3
 FULL_MAX = 2
 """How many lanes suspects with all their time may have at once: each may compute without end."""
+KNOWN_WAITING_MAX = 16
+"""How many calls of known functions wait at most; who else keeps calling them need not hold a thread each."""
+LINGER_S = 5.0
+"""How long a lane that nobody waits for is kept."""
 
 
 class Suspect:
     """One call that is tried; ``runner`` once it has a lane."""
 
-    def __init__(self, *, is_brief: bool) -> None:
-        self.is_brief = is_brief
+    def __init__(self, turn: Turn) -> None:
+        self.turn = turn
         self.lane: Member | None = None
 
     @property
@@ -49,9 +55,16 @@ class Quarantine:
         self._assign()
         return suspect.lane if is_spoilt else None
 
-    def needs_lane(self) -> bool:
-        """Whether somebody waits who would get one more lane."""
-        return len(self.lanes) < LANES_MAX and not self._free() and self._next() is not None
+    def is_crowded(self) -> bool:
+        """Whether too many calls of known functions wait."""
+        return sum(suspect.turn is Turn.KNOWN for suspect in self._waiting) >= KNOWN_WAITING_MAX
+
+    def wants_lane(self) -> Turn | None:
+        """The turn of who waits and would get one more lane."""
+        suspect = self._next()
+        if suspect is None or len(self.lanes) >= LANES_MAX or self._free():
+            return None
+        return suspect.turn
 
     def open(self, lane: Member) -> None:
         self.lanes = (*self.lanes, lane)
@@ -65,9 +78,12 @@ class Quarantine:
         """Close all lanes; who is in one stays to its end."""
         self.lanes = ()
 
-    def idle(self) -> list[Member]:
-        """The lanes that nobody waits for."""
-        return [] if self._waiting else self._free()
+    def idle(self, now: float) -> list[Member]:
+        """The lanes that nobody has waited for lately."""
+        free = [] if self._waiting else self._free()
+        for lane in free:
+            lane.idle_since = now if lane.idle_since is None else lane.idle_since
+        return [lane for lane in free if lane.idle_since is not None and now - lane.idle_since >= LINGER_S]
 
     def _assign(self) -> None:
         for lane in self._free():
@@ -75,14 +91,18 @@ class Quarantine:
             if suspect is None:
                 return
             suspect.lane = lane
+            lane.idle_since = None
             self._waiting.remove(suspect)
             self._tried.append(suspect)
 
     def _next(self) -> Suspect | None:
-        brief = next((suspect for suspect in self._waiting if suspect.is_brief), None)
-        if brief is not None or sum(not suspect.is_brief for suspect in self._tried) >= FULL_MAX:
-            return brief
-        return next(iter(self._waiting), None)
+        tried = [suspect.turn for suspect in self._tried]
+        allowed = [Turn.BRIEF]
+        if len(tried) - tried.count(Turn.BRIEF) < FULL_MAX:
+            allowed.append(Turn.FULL)
+            if Turn.KNOWN not in tried:
+                allowed.append(Turn.KNOWN)
+        return next((suspect for turn in allowed for suspect in self._waiting if suspect.turn is turn), None)
 
     def _free(self) -> list[Member]:
         taken = [suspect.lane for suspect in self._tried]

@@ -6,6 +6,7 @@ nothing of its own.
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 
 import structlog
 
@@ -13,16 +14,19 @@ from pylon_core.clock import Clock
 from pylon_core.errors import PylonError
 from pylon_functions.registry import FileProblem, Registry
 from pylon_functions.runner import Runner
-from pylon_functions.workers import Workers
+from pylon_functions.workers import Turn, Workers
 from pylon_runtime.function_languages import LANGUAGES
 from pylon_runtime.function_launch import FunctionOptions, Launcher
 from pylon_runtime.function_processes import FunctionProcesses
+from pylon_runtime.function_starts import CLOSE_S
+from pylon_runtime.threads import join, spawn
 
 _log = structlog.get_logger("pylon.functions")
 
 
 class FunctionRuntime:
     def __init__(self, options: FunctionOptions, clock: Clock) -> None:
+        self._clock = clock
         self._languages = tuple(
             FunctionProcesses(Launcher(language, options, clock, _log_output), options.workers, clock)
             for language in LANGUAGES
@@ -39,11 +43,11 @@ class FunctionRuntime:
             processes.replace(runner)
 
     @contextmanager
-    def isolated(self, name: str, deadline: float, *, is_brief: bool) -> Iterator[Runner]:
+    def isolated(self, name: str, deadline: float, turn: Turn) -> Iterator[Runner]:
         while name in self.pick(name, deadline).registry:
             for processes in self._languages:
                 if name in processes.registry():
-                    with processes.isolated(deadline, is_brief=is_brief) as runner:
+                    with processes.isolated(deadline, turn) as runner:
                         yield runner
                     return
         raise PylonError("FN_NOT_FOUND", f'Function "{name}" is not registered')
@@ -79,8 +83,11 @@ class FunctionRuntime:
 
     def stop(self, deadline: float) -> None:
         """Let calls under way finish, end every child, kill those that have not ended at the deadline."""
-        for processes in self._languages:
-            processes.stop(deadline)
+        stops = [
+            spawn(f"pylon-functions-stop-{number}", partial(processes.stop, deadline))
+            for number, processes in enumerate(self._languages)
+        ]
+        join(stops, deadline + 4 * CLOSE_S, self._clock)
 
     def _await_start(self, name: str, deadline: float) -> Runner:
         """Nobody has the function now; perhaps one that is just starting does."""

@@ -19,7 +19,8 @@ CLOSE_S = 2.0
 """How long a child may take to end by itself once its stdin is closed, or once it is killed."""
 SHORT_LIFE_S = 5.0
 SHORT_LIVES_MAX = 3
-"""After so many children in a row that ended sooner than that, starting another counts as failing."""
+"""After so many children in a row that ended sooner than that, before any call ran in them, starting another
+counts as failing."""
 
 _log = structlog.get_logger("pylon.functions")
 
@@ -33,6 +34,10 @@ class Member:
         self.born = born
         self.sources = sources
         self.closed_at: float | None = None
+        self.idle_since: float | None = None
+        """Since when it is a lane that nobody waits for."""
+        self.was_given_out = False
+        """Whether a call may have run in it; what one does to its process is not the process's doing."""
 
 
 class Starts:
@@ -67,9 +72,12 @@ class Starts:
         return Member(child, self._clock.monotonic(), sources)
 
     def note_end(self, member: Member) -> None:
-        """It ended by itself."""
+        """It was not asked to end."""
         lived_s = self._clock.monotonic() - member.born
-        self._short_lives = self._short_lives + 1 if lived_s < SHORT_LIFE_S else 0
+        if lived_s >= SHORT_LIFE_S:
+            self._short_lives = 0
+        elif not member.was_given_out:
+            self._short_lives += 1
 
     def forgive(self) -> None:
         """What runs from now on is not what failed before."""

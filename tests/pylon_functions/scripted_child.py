@@ -9,6 +9,7 @@ from typing import Any
 from pylon_core import jsontext
 from pylon_functions.registry import Registry
 from pylon_functions.runner import Runner
+from pylon_functions.workers import Turn
 
 Frame = dict[str, Any]
 Script = Callable[["ScriptedChild", Frame], None]
@@ -104,7 +105,7 @@ class ScriptedWorkers:
         self.current.die()
 
     @contextmanager
-    def isolated(self, name: str, deadline: float, *, is_brief: bool) -> Iterator[Runner]:
+    def isolated(self, name: str, deadline: float, turn: Turn) -> Iterator[Runner]:
         yield self.pick(name, deadline)
 
     def blame(self, runner: Runner) -> None:
@@ -133,7 +134,7 @@ class Pools:
                 pool.replace(runner)
 
     @contextmanager
-    def isolated(self, name: str, deadline: float, *, is_brief: bool) -> Iterator[Runner]:
+    def isolated(self, name: str, deadline: float, turn: Turn) -> Iterator[Runner]:
         yield self.pick(name, deadline)
 
     def blame(self, runner: Runner) -> None:

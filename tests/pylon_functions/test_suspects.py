@@ -15,6 +15,7 @@ from pylon_functions import calls
 from pylon_functions.host import FunctionHost
 from pylon_functions.invocation import Invocation, OnceScope
 from pylon_functions.runner import Runner
+from pylon_functions.workers import Turn
 from pylon_http.jobs import JobStatus
 from tests.pylon_functions.job_rig import KINDS, Claimed, Rig
 from tests.pylon_functions.lots import MANIFEST
@@ -35,9 +36,9 @@ class Lanes(ScriptedWorkers):
         self._clears = clears
 
     @contextmanager
-    def isolated(self, name: str, deadline: float, *, is_brief: bool) -> Iterator[Runner]:
-        self.tried.append("brief" if is_brief else "full")
-        with super().isolated(name, deadline, is_brief=is_brief) as runner:
+    def isolated(self, name: str, deadline: float, turn: Turn) -> Iterator[Runner]:
+        self.tried.append(turn.name.lower())
+        with super().isolated(name, deadline, turn) as runner:
             try:
                 yield runner
             finally:
@@ -154,12 +155,12 @@ def test_a_mutation_kept_from_its_transaction_has_its_time_again_when_another_wa
             answers.append(error.code)
 
     waiting = threading.Thread(target=wait_for_transaction, daemon=True)
-    begun = time.monotonic()
     waiting.start()
     until(lambda: by_call.returned >= 1, "the mutation to want its transaction")
+    begun_by = time.monotonic()
     if is_one_late:
         host._calls._late.note()
-    until(lambda: time.monotonic() > begun + LIMIT_S, "its time to go by")
+    until(lambda: time.monotonic() > begun_by + LIMIT_S, "its time to go by")
     go_on.set()
     waiting.join(20)
     holder.join(20)

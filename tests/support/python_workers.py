@@ -14,6 +14,7 @@ from pylon_functions.python.invoker import Invoker
 from pylon_functions.python.loading import LoadedFunction
 from pylon_functions.registry import Registry
 from pylon_functions.runner import Runner
+from pylon_functions.workers import Turn
 
 _READ_BYTES = 1 << 16
 
@@ -43,7 +44,7 @@ class PythonWorkers:
     def replace(self, runner: Runner) -> None:
         raise AssertionError("a handler did not answer in time")
 
-    def isolated(self, _name: str, _deadline: float, *, is_brief: bool) -> AbstractContextManager[Runner]:
+    def isolated(self, _name: str, _deadline: float, _turn: Turn) -> AbstractContextManager[Runner]:
         raise AssertionError("a handler kept its process from moving")
 
     def blame(self, _runner: Runner) -> None:

@@ -26,6 +26,10 @@ def returns_a_generator(ctx): return (each for each in [1])
 @query
 def returns_half_a_character(ctx): return "\\ud800"
 @query
+def returns_halves(ctx): return {"\\ud800": ["a\\ud83d", ("\\udc00b", {"c": "\\ud83d\\ude42"}), 1, None]}
+@query
+def raises_no_code(ctx, code: Any): raise FunctionError(code, "secret")
+@query
 def returns_an_abyss(ctx):
     found = []
     for _ in range(100_000): found = [found]
@@ -90,7 +94,6 @@ def went_on(ctx):
         ("interrupts", "KeyboardInterrupt"),
         ("recurses", "RecursionError"),
         ("returns_a_generator", "returned cannot be sent as JSON"),
-        ("returns_half_a_character", "surrogates not allowed"),
         ("returns_an_abyss", "maximum recursion depth"),
     ],
 )
@@ -108,13 +111,34 @@ def test_a_handler_that_comes_to_nothing_fails_its_own_call_alone(tmp_path: Path
 
 
 @pytest.mark.parametrize(
-    ("name", "message"), [("raises_half_a_character", "half ?"), ("raises_a_number", "5")], ids=["half", "number"]
+    ("name", "message"),
+    [("raises_half_a_character", "half \ufffd"), ("raises_a_number", "5")],
+    ids=["half", "number"],
 )
 def test_an_error_that_is_no_text_still_reaches_its_caller(tmp_path: Path, name: str, message: str) -> None:
     with PythonChild(tmp_path, odd=HOSTILE) as child:
         ended = child.run(name)
 
     assert (ended["code"], ended["message"]) == ("A", message)
+
+
+def test_half_a_character_is_replaced_as_in_typescript(tmp_path: Path) -> None:
+    with PythonChild(tmp_path, odd=HOSTILE) as child:
+        half = child.run("returns_half_a_character")
+        halves = child.run("returns_halves")
+
+    assert half["value"] == "\ufffd"
+    assert halves["value"] == {"\ufffd": ["a\ufffd", ["\ufffdb", {"c": "🙂"}], 1, None]}
+
+
+@pytest.mark.parametrize("code", ["A B\n", "a", "", 5, None, "X" * 65, ["A"]])
+def test_an_error_without_a_proper_code_is_for_the_log(tmp_path: Path, code: object) -> None:
+    with PythonChild(tmp_path, odd=HOSTILE) as child:
+        ended = child.run("raises_no_code", {"code": code})
+        _, stderr = child.end()
+
+    assert (ended["code"], ended["message"]) == ("HANDLER_ERROR", "Internal handler error")
+    assert "whose code is none" in stderr
 
 
 def test_a_handler_that_forks_is_heard_once_and_leaves_no_process(tmp_path: Path) -> None:
