@@ -23,6 +23,7 @@ export default mutation({ handler: async (ctx, args) => {
     await ctx.db.insert("Lot", { title: "spun" });
     appendFileSync(args.started as string, "x");
     while (!existsSync(args.go as string)) await Bun.sleep(2);
+    appendFileSync(args.started as string, "x");
     while (true) {} } });"""
 HANG = """export default mutation({ handler: async (ctx) => {
     await ctx.db.insert("Lot", { title: "hung" }); await new Promise(() => {}); } });"""
@@ -64,6 +65,7 @@ class Gate:
     """Arguments for the functions that wait, and the way to let them go on."""
 
     def __init__(self, folder: Path) -> None:
+        folder.mkdir(exist_ok=True)
         self._started, self._go = folder / "started", folder / "go"
         self.args = {"started": str(self._started), "go": str(self._go)}
 
@@ -145,18 +147,21 @@ def test_a_handler_that_hangs_does_not_end_its_neighbours(
 
 
 def test_of_calls_in_one_process_those_that_never_yield_are_to_blame_and_no_other(
-    make_app: MakeApp, gate: Gate, background: Callable[..., Future[Any]]
+    make_app: MakeApp, gate: Gate, background: Callable[..., Future[Any]], tmp_path: Path
 ) -> None:
     app = make_app(
         {"spin": SPIN_ONCE_OPEN, "wait": WRITE_THEN_WAIT % "mutation", "act": WAIT % "action", "pid": PID},
         timeout_s=3.0,
     )
     old = app.serving_pid()
+    spinning = Gate(tmp_path / "spinning")
     innocent = background(app.call, "wait", gate.args)
     action = background(app.patient_call, "act", gate.args)
     gate.wait_for(2)
-    guilty = [background(app.call, "spin", gate.args) for _ in range(2)]
-    gate.wait_for(4)
+    guilty = [background(app.call, "spin", spinning.args) for _ in range(2)]
+    spinning.wait_for(2)
+    spinning.open()
+    spinning.wait_for(3)
     gate.open()
 
     assert code_of(action) == ("RUNNER_EXITED", 502)
