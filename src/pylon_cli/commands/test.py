@@ -37,7 +37,7 @@ def test(output: Output, part: str, app: Path) -> int:
     if not output.as_json:
         output.aside("\n".join(_summary(results)))
     if not results:
-        return ExitCode.NO_TESTS
+        return ExitCode.ERROR
     return ExitCode.ERROR if failed else ExitCode.OK
 
 
