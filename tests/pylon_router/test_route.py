@@ -65,7 +65,18 @@ def test_every_route_has_a_path_of_its_own(declared: Route) -> None:
     assert sum((declared.method, declared.pattern) == (other.method, other.pattern) for other in ROUTES) == 1
 
 
-PURE = {"collections", "dataclasses", "functools", "ipaddress", "itertools", "math", "msgspec", "re", "typing", "urllib"}
+PURE = {
+    "collections",
+    "dataclasses",
+    "functools",
+    "ipaddress",
+    "itertools",
+    "math",
+    "msgspec",
+    "re",
+    "typing",
+    "urllib",
+}
 
 
 def test_the_package_names_no_driver_server_or_thread() -> None:
