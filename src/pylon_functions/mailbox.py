@@ -27,7 +27,7 @@ class Gone(msgspec.Struct, frozen=True):
 
 
 class Unsent(msgspec.Struct, frozen=True):
-    """The answer that an attendant gave is not wholly on its way: the call's thread is to see to that."""
+    """There are lines for the child that nobody is sending: the call's thread is to see to that."""
 
     call_id: str
 

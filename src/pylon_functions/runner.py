@@ -66,7 +66,8 @@ class Runner:
     def __init__(self, channel: Channel) -> None:
         self._channel = channel
         self._lines = LineSplitter()
-        self._answered: list[tuple[str, bytes]] = []  # not sent yet; the reading thread's
+        self._answered: list[bytes] = []  # not sent yet; this and the next two are the reading thread's
+        self._answered_calls: set[str] = set()
         self._answered_bytes = 0
         self._lock = threading.Lock()
         self._state = _State.STARTING
@@ -143,7 +144,11 @@ class Runner:
         self._strays.discard(call_id)
 
     def send(self, line: bytes, deadline: float) -> None:
-        self._channel.send(line, deadline)
+        try:
+            self._channel.send(line, deadline)
+        except CallTimedOut:
+            self._tell_unsent()
+            raise
 
     def retire(self) -> None:
         """Take no new calls; let those under way finish, then close the channel."""
@@ -164,7 +169,11 @@ class Runner:
         try:
             with blocking():
                 self.send(protocol.call_line(call_id, _PROBE, {}, ANONYMOUS), clock.monotonic() + PROBE_S)
-                return not isinstance(mailbox.take(PROBE_S), Gone)
+                mail = mailbox.take(PROBE_S)
+                while isinstance(mail, Unsent):
+                    self.send(b"", clock.monotonic() + PROBE_S)
+                    mail = mailbox.take(PROBE_S)
+                return not isinstance(mail, Gone)
         except (CallTimedOut, Empty):
             return False
         finally:
@@ -216,11 +225,14 @@ class Runner:
             return
         answer = mailbox.answer(frame) if self._channel.is_clear else None
         if answer is not None:
-            self._answered.append((frame.call_id, answer))
+            self._answered.append(answer)
+            self._answered_calls.add(frame.call_id)
             self._answered_bytes += len(answer)
             if self._answered_bytes >= ANSWERED_BYTES_MAX:
                 self._send_answers()
             return
+        if frame.call_id in self._answered_calls:  # whose thread is not to be ahead with what it answers
+            self._send_answers()
         if mailbox.offer(frame, size):
             return
         with self._lock:
@@ -230,13 +242,17 @@ class Runner:
 
     def _send_answers(self) -> None:
         """What attendants answered, in one piece. Where the child does not take it all, its calls wait with it."""
-        answered, self._answered, self._answered_bytes = self._answered, [], 0
-        if self._channel.offer(b"".join(line for _, line in answered)):
-            return
-        for call_id, _ in answered:
-            mailbox = self._mailboxes.get(call_id)
-            if mailbox is not None:
-                mailbox.put_last(Unsent(call_id))
+        lines, self._answered, self._answered_bytes = b"".join(self._answered), [], 0
+        self._answered_calls.clear()
+        if not self._channel.offer(lines):
+            self._tell_unsent()
+
+    def _tell_unsent(self) -> None:
+        """Lines lie in the channel that nobody is sending, and whose they are is not known: all are told."""
+        with self._lock:
+            waiting = list(self._mailboxes.items())
+        for call_id, mailbox in waiting:
+            mailbox.put_last(Unsent(call_id))
 
     def _close_if_done(self) -> None:
         with self._lock:

@@ -86,6 +86,9 @@ class LinePipe:
                 unsent = unsent[self._write_now(unsent, deadline) :]
         except BrokenPipeError:
             return  # the child is gone, as its reader is about to find out
+        except CallTimedOut:
+            self._lines.appendleft(bytes(unsent))  # others' lines among it, and the rest of one that is half sent
+            raise
 
     def _write_now(self, unsent: memoryview, deadline: float) -> int:
         try:

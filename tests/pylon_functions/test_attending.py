@@ -8,8 +8,12 @@ import pytest
 from pylon_auth.context import ANONYMOUS
 from pylon_core.clock import SystemClock
 from pylon_core.manifest import parse_manifest
+from pylon_functions.endings import CallTimedOut
 from pylon_functions.host import FunctionHost
 from pylon_functions.invocation import Invocation
+from pylon_functions.mailbox import Mail, Mailbox, Unsent
+from pylon_functions.protocol import Database
+from pylon_functions.runner import Runner
 from pylon_http import Filter, Row
 from pylon_storage import EphemeralStore
 from pylon_storage.rows import SqlReader
@@ -146,3 +150,60 @@ def test_answers_that_the_child_does_not_take_are_the_calls_to_send(store: Ephem
     assert len(child.answers()) == 100
     assert len(titles(store)) == 100
     assert child.offers > 0
+
+
+class Told:
+    """A channel that takes nothing, and asks at each offer how much the call's own thread was given by then."""
+
+    def __init__(self, mailbox: Mailbox) -> None:
+        self.given: list[int] = []
+        self.is_clear = True
+        self._mailbox = mailbox
+
+    def send(self, line: bytes, deadline: float) -> None:
+        raise CallTimedOut
+
+    def offer(self, lines: bytes) -> bool:
+        self.given.append(self._mailbox.qsize())
+        return False
+
+    def close(self) -> None:
+        pass
+
+
+def test_an_answer_goes_out_before_the_calls_thread_hears_of_what_was_asked_next() -> None:
+    mailbox = Mailbox()
+    channel = Told(mailbox)
+    runner = Runner(channel)
+    runner.feed(b'{"type":"ready","functions":[]}\n')
+    runner.begin("c", mailbox)
+    heard: list[Mail] = []
+    attendant = {"get": b"{}\n"}
+    waiting = threading.Thread(
+        target=lambda: heard.append(
+            mailbox.take(20, lambda frame: attendant.get(frame.op) if isinstance(frame, Database) else None)
+        ),
+        name="waiting",
+    )
+    waiting.start()
+    get = Database("c", op="get")
+    until(lambda: mailbox.answer(get) is not None, "it waits")
+
+    runner.feed(b'{"type":"db","call_id":"c","op":"get"}\n{"type":"db","call_id":"c","op":"list"}\n')
+    waiting.join(20)
+
+    assert channel.given == [0]
+    assert isinstance(heard[0], Unsent)
+
+
+def test_lines_that_nobody_sends_are_made_known_to_every_call_under_way() -> None:
+    mailboxes = {"a": Mailbox(), "b": Mailbox()}
+    runner = Runner(Told(mailboxes["a"]))
+    runner.feed(b'{"type":"ready","functions":[]}\n')
+    for call_id, mailbox in mailboxes.items():
+        runner.begin(call_id, mailbox)
+
+    with pytest.raises(CallTimedOut):
+        runner.send(b"line\n", 0.0)
+
+    assert [mailbox.take(0) for mailbox in mailboxes.values()] == [Unsent("a"), Unsent("b")]

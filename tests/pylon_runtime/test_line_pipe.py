@@ -95,3 +95,19 @@ def test_what_is_offered_to_a_child_that_is_gone_is_dropped(ends: tuple[int, Lin
     pipe.close()
 
     assert pipe.offer(b"nobody\n")
+
+
+def test_what_a_writer_runs_out_of_time_for_is_sent_by_the_next(ends: tuple[int, LinePipe]) -> None:
+    reading, pipe = ends
+    large = b"x" * (1 << 18) + b"\n"
+    assert not pipe.offer(large)
+    with pytest.raises(CallTimedOut):
+        pipe.send(b"late\n", CLOCK.monotonic() + 0.05)
+
+    sender = threading.Thread(target=pipe.send, args=(b"next\n", CLOCK.monotonic() + 30), name="sender")
+    sender.start()
+    text = b""
+    while not text.endswith(b"next\n"):
+        text += os.read(reading, 1 << 16)
+    sender.join(10)
+    assert text == large + b"late\nnext\n"

@@ -135,6 +135,17 @@ def test_more_changes_by_others_than_are_known_refuse_a_trial(store: EphemeralSt
         store.transact(trial.settle)
 
 
+def test_a_reset_refuses_every_trial_that_began_before(store: EphemeralStore) -> None:
+    add(store, "1")
+    with store.try_out() as trial:
+        trial.get("A", "1")
+        trial.insert("B", {"n": 1})
+    store.reset()
+
+    with pytest.raises(RerunRefused):
+        store.transact(trial.settle)
+
+
 def test_a_change_by_work_of_the_same_group_refuses_a_trial(store: EphemeralStore) -> None:
     row_id = store.transact(lambda tx: tx.insert("A", {"n": 1})["id"])
     with store.try_out() as trial:

@@ -124,6 +124,7 @@ class GroupCommitter:
         """Whether the database could be written to at the last try."""
         self._connection: apsw.Connection | None = None
         self._head = 0
+        self._recent = RecentChanges(0)
         self._connect()
 
     @property
@@ -242,9 +243,12 @@ class GroupCommitter:
                 return
             raise
         self._head = group.head
+        if self._recent.head + len(group.events) != group.head:
+            self._recent = RecentChanges(group.head)  # a new log was begun
+        elif group.events:
+            self._recent.add(group.events)
         self._faults.hit("store.before_publish")
         if group.events:
-            self._recent.add(group.events)
             self._publish(group.events)
         if group.announced:
             self._tell_announced(group.announced)

@@ -23,6 +23,10 @@ class RecentChanges:
         self._head = head
         self._keys: deque[Key] = deque(maxlen=CHANGES_MAX)
 
+    @property
+    def head(self) -> int:
+        return self._head
+
     def add(self, events: Sequence[ChangeEvent]) -> None:
         """What was committed: each seq follows the one before it."""
         self._keys.extend((event.entity, event.row_id) for event in events)

@@ -43,6 +43,8 @@ class WriteGroup:
 
     def changed_since(self, seq: int) -> Iterable[Key] | None:
         """The rows that changed behind a seq that was committed; ``None`` when not all are known any more."""
+        if self._recent.head + len(self.events) != self.head:
+            return None  # a new log was begun
         committed = self._recent.since(seq)
         if committed is None:
             return None
