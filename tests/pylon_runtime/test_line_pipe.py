@@ -24,6 +24,18 @@ def ends() -> Iterator[tuple[int, LinePipe]]:
     os.close(reading)
 
 
+def received_with(line: bytes, ends: tuple[int, LinePipe]) -> bytes:
+    """All that the child reads when somebody sends this line."""
+    reading, pipe = ends
+    sender = threading.Thread(target=pipe.send, args=(line, CLOCK.monotonic() + 30), name="sender")
+    sender.start()
+    text = b""
+    while not text.endswith(line):
+        text += os.read(reading, 1 << 16)
+    sender.join(10)
+    return text
+
+
 def test_lines_arrive_whole_and_in_each_writers_order(ends: tuple[int, LinePipe]) -> None:
     reading, pipe = ends
     deadline = CLOCK.monotonic() + 30
@@ -73,20 +85,14 @@ def test_sending_to_a_child_that_is_gone_is_no_error() -> None:
 
 
 def test_an_offer_does_not_wait_and_the_next_who_sends_sends_the_rest(ends: tuple[int, LinePipe]) -> None:
-    reading, pipe = ends
+    _, pipe = ends
     large = b"x" * (1 << 20) + b"\n"
 
     taken = [pipe.offer(lines) for lines in (b"first\n", large, b"later\n")]
     assert taken == [True, False, False]
     assert not pipe.is_clear
 
-    sender = threading.Thread(target=pipe.send, args=(b"last\n", CLOCK.monotonic() + 30), name="sender")
-    sender.start()
-    text = b""
-    while not text.endswith(b"last\n"):
-        text += os.read(reading, 1 << 16)
-    sender.join(10)
-    assert text == b"first\n" + large + b"later\nlast\n"
+    assert received_with(b"last\n", ends) == b"first\n" + large + b"later\nlast\n"
     assert pipe.offer(b"more\n")
 
 
@@ -98,16 +104,10 @@ def test_what_is_offered_to_a_child_that_is_gone_is_dropped(ends: tuple[int, Lin
 
 
 def test_what_a_writer_runs_out_of_time_for_is_sent_by_the_next(ends: tuple[int, LinePipe]) -> None:
-    reading, pipe = ends
+    _, pipe = ends
     large = b"x" * (1 << 18) + b"\n"
     assert not pipe.offer(large)
     with pytest.raises(CallTimedOut):
         pipe.send(b"late\n", CLOCK.monotonic() + 0.05)
 
-    sender = threading.Thread(target=pipe.send, args=(b"next\n", CLOCK.monotonic() + 30), name="sender")
-    sender.start()
-    text = b""
-    while not text.endswith(b"next\n"):
-        text += os.read(reading, 1 << 16)
-    sender.join(10)
-    assert text == large + b"late\nnext\n"
+    assert received_with(b"next\n", ends) == large + b"late\nnext\n"

@@ -21,12 +21,14 @@ import tempfile
 import time
 from collections import deque
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Literal
 
 import psycopg
 import pytest
+
+from tests.support.waiting import until
 
 START_SECONDS = 30
 DATABASES_MAX = 16
@@ -99,6 +101,17 @@ class PostgresServer:
             process.send_signal(_STOP_SIGNALS[mode])
             process.wait(START_SECONDS)
 
+    def kill(self) -> None:
+        """``kill -9`` of every process it has; the next start recovers from the log."""
+        process, self._process = self._process, None
+        if process is not None:
+            sessions = _children(process.pid)
+            for pid in (process.pid, *sessions):
+                with suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+            process.wait(START_SECONDS)
+            until(lambda: not any(map(_is_alive, sessions)), "the end of its sessions")
+
     def remove(self) -> None:
         """Stop for good and take the data along."""
         self.stop("immediate")
@@ -167,6 +180,17 @@ def shared_server() -> PostgresServer:
 def fresh_database(server: PostgresServer | None = None) -> str:
     """The URL of an empty database, on the shared server unless another is meant."""
     return (server or shared_server()).create_database()
+
+
+def _children(pid: int) -> list[int]:
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
 
 
 def _program(name: str) -> str:

@@ -57,7 +57,13 @@ _EVIDENCE = (
     "SELECT 1 FROM _pylon_changes WHERE entity = $1 AND row_id = $2"
     " AND xmin::text::bigint = $3::text::numeric % 4294967296 LIMIT 1"
 )
-"""After a crash Postgres may give the id of a transaction that was lost to another one."""
+"""After a crash Postgres may give the id of a transaction that was lost to another one. An entry of it tells."""
+_HAS_RECOVERED = (
+    "SELECT checkpoint_time > clock_timestamp() - make_interval(secs => $1) FROM pg_control_checkpoint()"
+)
+"""Recovery from a crash ends with a checkpoint: where there is no entry, one in the meantime may be that."""
+CHECKPOINT_TIME_S = 1.0
+"""How exact the time of a checkpoint is."""
 
 log = structlog.get_logger("pylon.storage")
 
@@ -154,6 +160,7 @@ class TransactionRunner:
 
     def _attempt(self, work: Callable[[Transaction], T], lock_ms: int, begin: bytes, *, alone: bool) -> T:
         with self._lane(alone=alone), self._pool.lend() as connection, _locked(connection, alone=alone):
+            begun = self._clock.monotonic()
             transaction = Transaction(
                 WritingStatements(connection, begin, self._origin, lock_ms),
                 ChangeBuffer(self._clock.now_ns() // 1_000_000),
@@ -164,7 +171,7 @@ class TransactionRunner:
             events = self._commit(connection, transaction) if transaction_id is not None else []
         if events is None:
             assert transaction_id is not None
-            self._settle(transaction_id, next(iter(transaction.changes.entries()), None))
+            self._settle(transaction_id, next(iter(transaction.changes.entries()), None), begun)
             self._publish_missed()
             return result
         self._faults.hit("store.before_publish")
@@ -226,12 +233,12 @@ class TransactionRunner:
         except psycopg.Error as error:
             raise Restart from error
 
-    def _settle(self, transaction_id: str, entry: Entry | None) -> None:
-        """Find out what became of a transaction, by its id and an entry of it: returns when it is committed,
-        raises ``Restart`` otherwise."""
+    def _settle(self, transaction_id: str, entry: Entry | None, begun: float) -> None:
+        """Find out what became of a transaction, by its id and an entry of it, or when it began: returns when it
+        is committed, raises ``Restart`` otherwise."""
         deadline = self._clock.monotonic() + OUTCOME_SECONDS
         while self._clock.monotonic() < deadline:
-            outcome = self._outcome(transaction_id, entry)
+            outcome = self._outcome(transaction_id, entry, begun)
             if outcome == "committed":
                 return
             if outcome == "aborted":
@@ -241,19 +248,24 @@ class TransactionRunner:
         log.error("commit_failed")
         raise DataError("COMMIT_FAILED", "It is unknown whether the write was stored. Try again.")
 
-    def _outcome(self, transaction_id: str, entry: Entry | None) -> str | None:
-        """As Postgres says it; ``None`` when it cannot be asked, or another transaction is meant."""
+    def _outcome(self, transaction_id: str, entry: Entry | None, begun: float) -> str | None:
+        """As Postgres says it; ``None`` when it cannot be asked, or another transaction may be meant."""
         try:
             with self._pool.lend() as connection, blocking():
                 found = connection.execute(_OUTCOME, (transaction_id,)).fetchone()
-                if entry is not None and found == ("committed",):
-                    is_ours = connection.execute(_EVIDENCE, (*entry[:2], transaction_id)).fetchone() is not None
-                    found = found if is_ours else None
+                if found == ("committed",) and not self._is_ours(connection, transaction_id, entry, begun):
+                    found = None
         except errors.InvalidParameterValue:  # an id of the future: a crash took the transaction along
             return "aborted"
         except (psycopg.Error, DataError):
             return None
         return None if found is None else found[0]
+
+    def _is_ours(self, connection: Connection, transaction_id: str, entry: Entry | None, begun: float) -> bool:
+        if entry is not None:
+            return connection.execute(_EVIDENCE, (*entry[:2], transaction_id)).fetchone() is not None
+        age_s = self._clock.monotonic() - begun + CHECKPOINT_TIME_S
+        return connection.execute(_HAS_RECOVERED, (age_s,)).fetchone() == (False,)
 
     @contextmanager
     def _lane(self, *, alone: bool) -> Iterator[None]:
